@@ -1,0 +1,1 @@
+"""What every layer stands on: errors, atomic files, fingerprints, named random streams, log."""

@@ -1,0 +1,1 @@
+"""Row schemas, datasets with manifests, and readers of every source format."""

@@ -1,0 +1,1 @@
+"""Prompts as text files with a typed header."""

@@ -1,0 +1,1 @@
+"""The one runner (order, resume, markers, ledgers) and its executors."""

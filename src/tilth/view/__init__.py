@@ -1,0 +1,1 @@
+"""Static HTML pages and terminal displays, made from manifests and ledgers."""
