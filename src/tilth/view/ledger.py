@@ -1,0 +1,138 @@
+"""`ledger.json` as plain text for a terminal: what became of every row, what it cost, and what to do next.
+
+A pure function of the ledger; no colour, no control characters, at most a few dozen lines whatever the run's size.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tilth.view.terminal import one_line
+from tilth.view.words import Equation, duration, equation, money, percent, reason_words, step_equations
+
+_REASONS_SHOWN = 8  # of an equation: the rest is summed, so that the line still adds up
+_LABEL = 11  # width of the left column
+
+
+def ledger_text(ledger: Mapping[str, Any], folder: Path | None = None) -> str:
+    """The summary of a run: `ledger` is `ledger.json` (format 1), `folder` the run's own, named in the advice."""
+    lines = [*_head(ledger), ""]
+    for step in ledger["steps"]:
+        lines += [*_step(step, ledger["state"]), ""]
+    lines += [*_cost(ledger), *_licences(ledger), ""]
+    lines += [_label("next", text) if n == 0 else _label("", text) for n, text in enumerate(_next(ledger, folder))]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _label(name: str, text: str) -> str:
+    return f"{name:<{_LABEL}}{text}"
+
+
+def _head(ledger: Mapping[str, Any]) -> Iterator[str]:
+    state = ledger["state"]
+    because = f": {one_line(ledger['stopped_because'])}" if ledger.get("stopped_because") else ""
+    yield _label("run", f"{one_line(ledger['run'])}, recipe version {ledger['recipe_version']}, {state}{because}")
+    engine = ledger["engine"]
+    model = f"; model {one_line(engine['model'])}" if engine.get("model") else ""
+    revision = f" at {one_line(engine['revision'])}" if engine.get("revision") else ""
+    yield _label("engine", f"{engine['name']} {engine['version']}: {one_line(engine['label'])}{model}{revision}")
+
+
+def _step(step: Mapping[str, Any], state: str) -> Iterator[str]:
+    source = f" from {one_line(step['source'])}" if step.get("source") else ""
+    yield f"{one_line(step['name'])} ({step['kind']}{source})"
+    equations = step_equations(step)
+    width = max(len(f"{count:,}") for each in equations for count in (each.total, *(t.count for t in each.terms)))
+    before: Equation | None = None
+    for each in equations:
+        if before is not None and before.terms[0].count != each.total:
+            yield f"  {before.terms[0].count:,} routed pairs made {each.total:,} rewrites: long documents have windows"
+        yield from _sum(each, width, state)
+        before = each
+    if step.get("by_prompt"):
+        yield from _prompts(step["by_prompt"])
+    yield from _alarms(step.get("alarms", ()))
+
+
+def _sum(each: Equation, width: int, state: str) -> Iterator[str]:
+    yield f"  {each.total:>{width},} {each.unit}"
+    shown, rest = each.terms[: _REASONS_SHOWN + 1], each.terms[_REASONS_SHOWN + 1 :]
+    for index, term in enumerate(shown):
+        yield f"  {'=' if index == 0 else '+'} {term.count:>{width},} {term.words}"
+    if rest:
+        yield f"  + {sum(term.count for term in rest):>{width},} for {len(rest)} other reasons"
+    if each.gap:
+        what = "not done yet" if state != "finished" and each.gap > 0 else "UNACCOUNTED FOR: the ledger does not add up"
+        yield f"  + {each.gap:>{width},} {what}"
+
+
+def _prompts(by_prompt: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    names = {name: one_line(name, 28) for name in sorted(by_prompt)}
+    wide = max(6, *(len(shown) for shown in names.values()))
+    yield f"  {'prompt':<{wide}} {'in':>9} {'kept':>9} {'':>7} {'flagged':>8}  most often not kept for"
+    for name, shown in names.items():
+        row = by_prompt[name]
+        each = equation(row, "rewrites")
+        often = ", ".join(f"{term.words} {term.count:,}" for term in each.terms[1:3])
+        flagged = sum(row.get("flags", {}).values())
+        share = percent(row["kept"], row["in"])
+        yield f"  {shown:<{wide}} {row['in']:>9,} {row['kept']:>9,} {share:>7} {flagged:>8,}  {often}"
+
+
+def _alarms(alarms: Any) -> Iterator[str]:
+    for alarm in alarms:
+        where = f"{one_line(alarm['prompt'], 40)}, {one_line(alarm['kind'], 40)} {alarm['value']:.2f}"
+        yield f"  alarm: {where} (limit {alarm['limit']:.2f}): {one_line(alarm['message'])}"
+
+
+def _cost(ledger: Mapping[str, Any]) -> Iterator[str]:
+    cost = ledger["cost"]
+    price = "" if cost.get("price") else " (no price set)"
+    reused = f", {cost['answers_reused']:,} answers reused" if cost["answers_reused"] else ""
+    gpu = f", {duration(cost['gpu_seconds'])} of GPU" if cost["gpu_seconds"] else ""
+    sessions = len(cost.get("sessions", ()))
+    over = f" over {sessions} sessions" if sessions > 1 else ""
+    yield _label("cost", f"{money(cost['money'], cost['currency'])}{price}, {duration(cost['seconds'])}{gpu}{over}")
+    tokens = f"{cost['prompt_tokens']:,} prompt and {cost['completion_tokens']:,} completion tokens"
+    yield _label("", f"{cost['requests']:,} requests{reused}; {tokens}")
+
+
+def _licences(ledger: Mapping[str, Any]) -> Iterator[str]:
+    items = sorted(ledger.get("licences", {}).items(), key=lambda item: (-item[1], item[0]))
+    if items:
+        shown = ", ".join(f"{one_line(name, 40) or 'unknown'} {count:,}" for name, count in items[:_REASONS_SHOWN])
+        yield _label("licences", shown + (f", {len(items) - _REASONS_SHOWN} more" if items[_REASONS_SHOWN:] else ""))
+
+
+def _next(ledger: Mapping[str, Any], folder: Path | None) -> Iterator[str]:
+    page = (folder or Path("runs") / ledger["run"]) / "samples.html"
+    gaps = [each.gap for step in ledger["steps"] for each in step_equations(step)]
+    alarms = sum(len(step.get("alarms", ())) for step in ledger["steps"])
+    if ledger["state"] == "stopped":
+        yield "run the same command again: it goes on from here, nothing that was paid for is lost"
+    elif ledger["state"] == "running":
+        yield "the run goes on; ask again with: tilth status"
+    elif any(gaps):
+        yield "the ledger does not add up; find out which rows with: tilth verify"
+    yield f"look at what was made, source beside output: {one_line(str(page), 400)}"
+    if alarms:
+        yield f"{alarms} collapse {'alarm' if alarms == 1 else 'alarms'}: read the examples before training on this"
+    worst = _worst(ledger)
+    if worst:
+        yield worst
+
+
+def _worst(ledger: Mapping[str, Any]) -> str | None:
+    """Advice on the prompt that loses most, where one loses more than half of at least twenty rewrites."""
+    losses = [
+        (1 - row["kept"] / row["in"], name, row)
+        for step in ledger["steps"]
+        for name, row in step.get("by_prompt", {}).items()
+        if row["in"] >= 20 and row["kept"] * 2 < row["in"]
+    ]
+    if not losses:
+        return None
+    loss, name, row = max(losses, key=lambda item: (item[0], item[1]))
+    reasons = equation(row, "rewrites").terms[1:2]
+    why = f", most for: {reason_words(reasons[0].key)}" if reasons else ""
+    return f"{one_line(name, 40)} lost {loss:.0%} of its rewrites{why}"
