@@ -56,7 +56,8 @@ def _step(step: Mapping[str, Any], state: str) -> Iterator[str]:
 
 def _sum(each: Equation, width: int, state: str) -> Iterator[str]:
     yield f"  {each.total:>{width},} {each.unit}"
-    shown, rest = each.terms[: _REASONS_SHOWN + 1], each.terms[_REASONS_SHOWN + 1 :]
+    cut = _REASONS_SHOWN + 1 if len(each.terms) > _REASONS_SHOWN + 2 else len(each.terms)
+    shown, rest = each.terms[:cut], each.terms[cut:]
     for index, term in enumerate(shown):
         yield f"  {'=' if index == 0 else '+'} {term.count:>{width},} {term.words}"
     if rest:
