@@ -21,7 +21,7 @@ FENCE = "+++"
 ROLES = ("system", "user", "assistant")
 SECTIONS = (*ROLES, "instruction")
 
-_SECTION = re.compile(r"=== *(\S.*)?")
+_SECTION = re.compile(r"===(?!=).*")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _TABLE = re.compile(r"\s*\[([A-Za-z0-9_.-]+)\]")
 
@@ -160,8 +160,9 @@ def _header(path: Path, lines: tuple[str, ...]) -> Header:
 
 
 def _header_error(path: Path, lines: tuple[str, ...], error: ValidationError) -> ConfigError:
-    """The first fault that pydantic found, with its line."""
-    fault = error.errors(include_url=False)[0]
+    """The first fault found, with its line; an unknown key goes before a missing one, since it may explain it."""
+    faults = error.errors(include_url=False)
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     loc = tuple(str(part) for part in fault["loc"])
     keys = [key for key in loc if not key.isdigit() and key != "[key]"]
     name = ".".join(keys)
