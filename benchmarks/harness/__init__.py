@@ -1,0 +1,1 @@
+"""What the benchmarks share: measuring a process tree, making documents, running servers, doing the arithmetic."""
