@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
 
     made = commands.add_parser("setup", help="make the peers' environments under .venvs/ (needs the network)")
-    made.add_argument("peers", nargs="*", default=list(PEERS), choices=[*PEERS, []], metavar="peer")
+    made.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     made.set_defaults(run=setup)
 
     timed = _command(commands, "throughput", throughput, "CPU time a request: tilth and its peers, interleaved")

@@ -74,3 +74,4 @@ def test_the_script_has_a_help_page_as_has_every_command(capsys: pytest.CaptureF
             parser().parse_args([command, "--help"])
         assert ended.value.code == 0
         assert command in capsys.readouterr().out
+    assert parser().parse_args(["setup"]).peers == ["datatrove", "curator", "distilabel"]
