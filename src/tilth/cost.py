@@ -11,9 +11,9 @@ Prices come from a file that the user owns, dated, so that no table inside the p
     gpu_hour = 0.0
 """
 
+import datetime
 import tomllib
 from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Price(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str = "USD"
-    date: date
+    date: datetime.date
     source: str = ""
     prompt_per_million: float = Field(0.0, ge=0)  # money for a million prompt tokens
     completion_per_million: float = Field(0.0, ge=0)
@@ -42,12 +42,9 @@ class Price(BaseModel):
         tokens = prompt_tokens * self.prompt_per_million + completion_tokens * self.completion_per_million
         return tokens / 1e6 + gpu_seconds / 3600 * self.gpu_hour
 
-    def age_days(self, today: date) -> int:
+    def age_days(self, today: datetime.date) -> int:
         """Days since the price was read."""
         return (today - self.date).days
-
-
-FREE = Price(date=date(1970, 1, 1), source="no price given")
 
 
 def load_price(path: Path | None, name: str | None) -> Price | None:
@@ -55,11 +52,15 @@ def load_price(path: Path | None, name: str | None) -> Price | None:
     if name is None:
         return None
     if path is None:
-        raise ConfigError(f"model.price names {name!r}, but execution.prices names no price file. Set it to a TOML file.")
+        raise ConfigError(
+            f"model.price names {name!r}, but execution.prices names no price file. Set it to a TOML file."
+        )
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigError(f"expected a price file at {path}; there is none. Create it, or fix execution.prices.") from None
+        raise ConfigError(
+            f"expected a price file at {path}; there is none. Create it, or fix execution.prices."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"expected TOML in the price file {path}; saw: {error}.") from error
     if name not in table:

@@ -42,8 +42,7 @@ class MissingExtra(UserError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs the package {package}, which is not installed. "
-            f"Install it with: pip install 'tilth[{extra}]'"
+            f"{what} needs the package {package}, which is not installed. Install it with: pip install 'tilth[{extra}]'"
         )
 
 

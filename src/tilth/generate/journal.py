@@ -1,6 +1,6 @@
 """The request journal: every completion is here before it counts.
 
-A journal is a folder `journal/<part>/` with append-only segments, one writer each: `<session>.seg`. A session of a run
+A journal is a folder `journal/<part>/` with append-only segments, one writer each: `<session>.<n>.seg`. A session of a run
 never writes to a segment of another, so no lock is needed and a network file system serves. A segment is text: one
 record a line, `crc32 json`; a line that is torn or does not match its checksum ends the segment there, and the bytes cut
 are reported. Records are group-committed: one write and one fsync for all that arrived within `COMMIT_SECONDS`.
@@ -45,8 +45,8 @@ class Record:
 
     @property
     def request_id(self) -> str:
-        """What a sample names as the source of its text: row, call and the start of the request's hash."""
-        return f"{self.row}.{self.call}.{self.request_hash[:8]}"
+        """What a sample names as the source of its text."""
+        return f"{self.row}.{self.call}"
 
     def result(self) -> Completion:
         """The completion; raises the journalled error."""
@@ -75,7 +75,7 @@ def make_record(
     request: Request, call: int, document: str, request_hash: str, answer: Completion | EngineError
 ) -> Record:
     """The record of one call that ended now."""
-    failed = isinstance(answer, EngineError)
+    completion = answer if isinstance(answer, Completion) else None
     return Record(
         row=request.row,
         call=call,
@@ -84,8 +84,8 @@ def make_record(
         request_hash=request_hash,
         seed=request.seed,
         time=round(time(), 3),
-        completion=None if failed else answer,
-        error=(answer.kind, str(answer)) if failed else None,
+        completion=completion,
+        error=(answer.kind, str(answer)) if isinstance(answer, EngineError) else None,
     )
 
 
@@ -186,7 +186,7 @@ class Journal:
 
     def __init__(self, folder: Path, session: int, *, durable: bool = True) -> None:
         self._folder = folder
-        self._name = f"{session:06d}.seg"
+        self._session = session
         self._durable = durable
         self._files: dict[str, BinaryIO] = {}
         self._pending: dict[str, list[bytes]] = {}
@@ -249,14 +249,27 @@ class Journal:
             file = self._files.get(part)
             if file is None:
                 file = self._files[part] = self._open(part)
-            file.write(b"".join(lines))
+            _write_all(file, b"".join(lines))
             if self._durable:
                 os.fsync(file.fileno())
 
     def _open(self, part: str) -> BinaryIO:
         folder = self._folder / part
         folder.mkdir(parents=True, exist_ok=True)
-        # "x": a segment has one writer for ever; an existing one means two runs took the same session number
-        file = (folder / self._name).open("xb", buffering=0)
-        sync_folder(folder)
-        return file
+        number = len(list(folder.glob(f"{self._session:06d}.*.seg")))
+        while True:
+            try:
+                # "x": a segment has one writer for ever; a later round of the session starts another
+                file = (folder / f"{self._session:06d}.{number}.seg").open("xb", buffering=0)
+            except FileExistsError:
+                number += 1
+                continue
+            sync_folder(folder)
+            return file
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write every byte: an unbuffered write to a disk that is nearly full may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]

@@ -1,0 +1,261 @@
+"""The Python API, with the words of the command line: `run`, `preview`, `estimate`, and recipes as data."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tilth.base.errors import ConfigError, StopRun
+from tilth.base.files import read_json, write_json
+from tilth.base.progress import Snapshot
+from tilth.cost import load_price
+from tilth.data.dataset import read_manifest
+from tilth.plan import load_stage, make_plan
+from tilth.recipe import Budget, Recipe, load_recipe
+from tilth.run.generation import worker_count
+from tilth.run.identity import OnDrift
+from tilth.run.pilot import Watch, check_forecast, choose, forecast
+from tilth.run.runner import Options, read_ledger
+from tilth.run.runner import run as run_recipe
+from tilth.view.samples import write_samples
+
+__all__ = ["Estimate", "Previewed", "Recipe", "RunResult", "estimate", "load_recipe", "preview", "reparse", "run"]
+
+ESTIMATE = "estimate.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Where a run lies and its ledger. `stopped` is None for a finished run, else why it stopped."""
+
+    run_dir: Path
+    ledger: dict[str, Any]
+    page: Path | None
+    stopped: StopRun | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """One unit of a preview: the piece of the source beside what came of it."""
+
+    prompt: str
+    source: str
+    text: str
+    verdict: Literal["kept", "dropped"]
+    reason: str | None
+    detail: str
+    flags: tuple[str, ...]
+    doc_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A forecast by quantity (units, kept, requests, prompt_tokens, completion_tokens, hours, money)."""
+
+    run_dir: Path
+    documents: int
+    looked_at: int
+    found: dict[str, dict[str, float]]
+    currency: str
+
+
+def run(
+    recipe: Recipe | str | Path,
+    run_dir: str | Path | None = None,
+    *,
+    base: Path | None = None,
+    on_drift: OnDrift = "refuse",
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None,
+    page: bool = True,
+) -> RunResult:
+    """Make the datasets of a recipe; the same call starts, resumes and completes.
+
+    `recipe`: a `Recipe`, a YAML file, or a shipped recipe's name. `run_dir`: default `runs/<name>`. `base`: the folder
+    that relative paths are taken from; the recipe file's own folder, or the current one. A run that stopped cleanly
+    (a cap, Ctrl-C) returns with `stopped` set; everything else that prevents it raises a `TilthError`.
+    """
+    recipe, base = _resolve(recipe, base)
+    folder = _folder(recipe, run_dir)
+    stopped = None
+    try:
+        ledger = run_recipe(recipe, base, folder, options=Options(on_drift=on_drift), on_snapshot=on_snapshot)
+    except StopRun as error:
+        stopped = error
+        ledger = read_ledger(folder)
+    ledger = _check_forecast(folder, ledger)
+    made = write_samples(folder) if page and _has_rows(ledger) else None
+    return RunResult(run_dir=folder, ledger=ledger, page=made, stopped=stopped)
+
+
+def reparse(run_dir: str | Path, *, page: bool = True) -> tuple[RunResult, dict[str, Any]]:
+    """Read the journalled answers again with the parsers and checks of this version, without a call.
+
+    Returns the result and the ledger as it was before.
+    """
+    folder = Path(run_dir)
+    before = read_ledger(folder)
+    recipe = load_recipe(folder / "recipe.yaml")
+    ledger = run_recipe(recipe, folder, folder, options=Options(calls=False))
+    made = write_samples(folder) if page and _has_rows(ledger) else None
+    return RunResult(run_dir=folder, ledger=ledger, page=made), before
+
+
+def preview(
+    recipe: Recipe | str | Path, rows: int = 5, *, base: Path | None = None, on_snapshot: Any = lambda _: None
+) -> list[Previewed]:
+    """What a recipe makes of a few documents, in a folder that is thrown away. Calls are made and not journalled."""
+    recipe, base = _resolve(recipe, base)
+    # strata of the first thousand documents: a preview should not read a terabyte first
+    first = 1000
+    steps = {
+        name: step.model_copy(
+            update={"read": step.read.model_copy(update={"limit": min(step.read.limit or first, first)})}
+        )
+        if step.read is not None
+        else step
+        for name, step in recipe.steps.items()
+    }
+    execution = recipe.execution.model_copy(update={"workers": 1, "salvage_rounds": 0})
+    recipe = recipe.model_copy(update={"steps": steps, "execution": execution})
+    seen: list[Previewed] = []
+
+    def hear(unit: Any, outcome: Any) -> None:
+        seen.append(_previewed(unit, outcome))
+
+    folder = Path(tempfile.mkdtemp(prefix="tilth-preview-"))
+    try:
+        pilot_run(recipe, base, folder, rows, hear, on_snapshot)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return seen
+
+
+def estimate(
+    recipe: Recipe | str | Path,
+    run_dir: str | Path | None = None,
+    *,
+    rows: int = 200,
+    base: Path | None = None,
+    budget: Budget | None = None,
+    on_snapshot: Any = lambda _: None,
+) -> Estimate:
+    """Send a stratified pilot of `rows` documents, and forecast the whole run from it.
+
+    The pilot's answers are journalled in the run, so that the run does not pay for them again. The run later compares
+    itself with the forecast.
+    """
+    recipe, base = _resolve(recipe, base)
+    folder = _folder(recipe, run_dir)
+    watch = Watch()
+    sampled = pilot_run(recipe, base, folder, rows, watch.hear, on_snapshot, budget)
+    name = _first_generation(recipe)
+    spec = recipe.steps[name].rephrase
+    assert spec is not None
+    plan = make_plan(recipe, base, folder)
+    prices = plan.recipe.execution.prices
+    price = load_price(Path(prices) if prices else None, spec.model.price)
+    workers = worker_count(plan, name)
+    found = forecast(sampled, watch, price, spec.model.gpus * max(len(spec.model.urls), 1), recipe.seed)
+    plain = {quantity: asdict(interval) for quantity, interval in found.items()}
+    if spec.model.engine == "extractive":  # the pilot ran in one process, the run takes a core each
+        plain["hours"] = {bound: value / workers for bound, value in plain["hours"].items()}
+    result = Estimate(
+        run_dir=folder,
+        documents=sum(sampled.sizes),
+        looked_at=len(sampled.all_ids()),
+        found=plain,
+        currency=price.currency if price else "USD",
+    )
+    write_json(folder / ESTIMATE, {**dataclasses.asdict(result), "run_dir": str(folder)})
+    return result
+
+
+def pilot_run(
+    recipe: Recipe,
+    base: Path,
+    folder: Path,
+    rows: int,
+    hear: Callable[[Any, Any], None],
+    on_snapshot: Callable[[Snapshot], None],
+    budget: Budget | None = None,
+) -> Any:
+    """Read the sources, choose documents, and send those through the first generation step; returns the choice."""
+    name = _first_generation(recipe)
+    source = recipe.steps[name].source or ""
+    reading = recipe.model_copy(update={"steps": {source: recipe.steps[source]}})
+    if recipe.steps[source].read is None:
+        raise ConfigError(f"a pilot starts from a read step; step {name!r} comes from {source!r}. Run that one first.")
+    load_stage(make_plan(recipe, base, folder), name)  # mistakes in prompts show before the sources are read
+    run_recipe(reading, base, folder, on_snapshot=on_snapshot)
+    manifest = read_manifest(folder / source)
+    assert manifest is not None
+    sampled = choose(folder / source, manifest, rows, recipe.seed)
+    steps = {source: recipe.steps[source], name: recipe.steps[name]}
+    execution = recipe.execution.model_copy(update={"workers": 1, "salvage_rounds": 0})
+    run_recipe(
+        recipe.model_copy(update={"steps": steps, "execution": execution}),
+        base,
+        folder,
+        options=Options(only=sampled.all_ids(), budget=budget, on_outcome=hear),
+        on_snapshot=on_snapshot,
+    )
+    return sampled
+
+
+def _previewed(unit: Any, outcome: Any) -> Previewed:
+    row = outcome.row
+    return Previewed(
+        prompt=unit.prompt,
+        source=unit.document.text[row["cut_from"] : row["cut_to"]],
+        text=row["text"] if outcome.reason is None else row["raw"] or "",
+        verdict="kept" if outcome.reason is None else "dropped",
+        reason=outcome.reason,
+        detail=row.get("detail") or "",
+        flags=tuple(outcome.flags),
+        doc_id=unit.document.doc_id,
+    )
+
+
+def _resolve(recipe: Recipe | str | Path, base: Path | None) -> tuple[Recipe, Path]:
+    if isinstance(recipe, Recipe):
+        return recipe, base or Path.cwd()
+    path = Path(recipe)
+    return load_recipe(path), base or (path.parent if path.exists() else Path.cwd())
+
+
+def _folder(recipe: Recipe, run_dir: str | Path | None) -> Path:
+    return Path(run_dir) if run_dir is not None else Path("runs") / recipe.name
+
+
+def _first_generation(recipe: Recipe) -> str:
+    for name, step in recipe.steps.items():
+        if step.rephrase is not None:
+            return name
+    raise ConfigError(f"expected a rephrase step in recipe {recipe.name!r}; it has {', '.join(recipe.steps)}.")
+
+
+def _has_rows(ledger: dict[str, Any]) -> bool:
+    return any(step["ledger"]["in"] for step in ledger["steps"])
+
+
+def _check_forecast(folder: Path, ledger: dict[str, Any]) -> dict[str, Any]:
+    """Put the forecast beside the outcome in a finished run's ledger."""
+    path = folder / ESTIMATE
+    if ledger["state"] != "finished" or not path.exists():
+        return ledger
+    step = next(item for item in ledger["steps"] if item["kind"] != "read")
+    cost = ledger["cost"]
+    actual = {
+        "units": step["ledger"]["in"],
+        "kept": step["ledger"]["kept"],
+        "requests": cost["requests"],
+        "prompt_tokens": cost["prompt_tokens"],
+        "completion_tokens": cost["completion_tokens"],
+        "money": cost["money"],
+    }
+    ledger = {**ledger, "forecast": check_forecast(read_json(path)["found"], actual)}
+    write_json(folder / "ledger.json", ledger)
+    return ledger

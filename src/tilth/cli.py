@@ -1,0 +1,277 @@
+"""The command line: parse, call one function, print. Each command imports what it needs when it runs.
+
+Exit codes: 0 done; 1 a fault of tilth (with a traceback); 2 the user can mend it; 3 stopped cleanly, resumable; 4 a
+check found something wrong.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="tilth",
+    help="Make language-model training data from documents, and measure which recipe works.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help costs a third of the start-up
+    pretty_exceptions_enable=False,
+)
+prompts_app = typer.Typer(help="The prompts: list, show, render.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(prompts_app, name="prompts")
+
+RecipeArgument = Annotated[
+    Path, typer.Argument(help="A recipe file, or the name of a shipped recipe.", metavar="RECIPE")
+]
+RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
+RunDirOption = Annotated[Path | None, typer.Option("--run-dir", help="Where the run lies. Default: runs/<name>.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+LinesOption = Annotated[bool, typer.Option("--json-lines", help="Progress as one JSON object a line.")]
+PromptFolders = Annotated[
+    list[Path] | None, typer.Option("--prompts", help="A folder with prompt files of your own; again for more.")
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option("--source", help="Read these files instead of the recipe's source; again for more."),
+]
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    run_dir: RunDirOption = None,
+    source: SourceOption = None,
+    keep: Annotated[bool, typer.Option("--keep", help="After a change: keep finished rows as they are.")] = False,
+    regenerate: Annotated[
+        bool, typer.Option("--regenerate", help="After a change: ask again for the rows it touches.")
+    ] = False,
+    new_run: Annotated[bool, typer.Option("--new-run", help="Leave the old run and start beside it.")] = False,
+    quiet: QuietOption = False,
+    json_lines: LinesOption = False,
+) -> None:
+    """Make the datasets of a recipe. The same command starts, resumes and completes a run."""
+    from tilth.api import load_recipe
+    from tilth.api import run as run_recipe
+    from tilth.base.errors import ConfigError
+    from tilth.view.ledger import ledger_text
+    from tilth.view.progress import Progress
+
+    if keep + regenerate + new_run > 1:
+        raise ConfigError("expected one of --keep, --regenerate and --new-run; saw several. Choose one.")
+    loaded = _with_source(load_recipe(recipe), source)
+    folder = run_dir or Path("runs") / loaded.name
+    if new_run:
+        folder = _fresh(folder)
+    on_drift = "keep" if keep else "regenerate" if regenerate else "refuse"
+    with Progress(mode=_mode(quiet, json_lines)) as progress:
+        result = run_recipe(loaded, folder, base=_base(recipe), on_drift=on_drift, on_snapshot=progress.update)
+    if not quiet:
+        print(ledger_text(result.ledger))
+        print(f"run     {result.run_dir}")
+        if result.page is not None:
+            print(f"samples {result.page}")
+    if result.stopped is not None:
+        print(f"stopped: {result.stopped}", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+@app.command()
+def preview(
+    recipe: RecipeArgument,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="Documents to look at.")] = 5,
+    source: SourceOption = None,
+) -> None:
+    """Show what a recipe makes of a few documents, source beside output. Nothing is kept."""
+    from tilth.api import load_recipe
+    from tilth.api import preview as preview_recipe
+    from tilth.view.sidebyside import print_side_by_side
+
+    loaded = _with_source(load_recipe(recipe), source)
+    print_side_by_side(preview_recipe(loaded, rows, base=_base(recipe)))
+
+
+@app.command()
+def estimate(
+    recipe: RecipeArgument,
+    run_dir: RunDirOption = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=5, help="Documents in the pilot.")] = 200,
+    source: SourceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Forecast tokens, hours and money with an interval, from a pilot whose answers the run will use."""
+    from tilth.api import estimate as estimate_recipe
+    from tilth.api import load_recipe
+    from tilth.view.progress import Progress
+    from tilth.view.ledger import estimate_text
+
+    loaded = _with_source(load_recipe(recipe), source)
+    with Progress(mode=_mode(quiet, False)) as progress:
+        found = estimate_recipe(loaded, run_dir, rows=rows, base=_base(recipe), on_snapshot=progress.update)
+    print(estimate_text(found))
+
+
+@app.command()
+def status(
+    run_dir: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="The ledger as JSON.")] = False
+) -> None:
+    """Say how far a run is and what it cost, from its ledger and journal."""
+    import orjson
+
+    from tilth.run.status import current_ledger
+    from tilth.view.ledger import ledger_text
+
+    ledger = current_ledger(run_dir)
+    print(orjson.dumps(ledger, option=orjson.OPT_INDENT_2).decode() if as_json else ledger_text(ledger))
+
+
+@app.command()
+def verify(run_dir: RunArgument) -> None:
+    """Check a run: files against the manifest, ledgers that close, rows against the journal."""
+    from tilth.run.verify import verify_run
+
+    report = verify_run(run_dir)
+    for line in report.lines:
+        print(line)
+    if not report.sound:
+        raise typer.Exit(4)
+
+
+@app.command()
+def reparse(run_dir: RunArgument) -> None:
+    """Read the journalled answers again with the present parsers and checks. No call is made."""
+    from tilth.api import reparse as reparse_run
+    from tilth.view.ledger import reparse_text
+
+    result, before = reparse_run(run_dir)
+    print(reparse_text(before, result.ledger))
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe whose model and folders to try too.")] = None,
+    folder: Annotated[Path, typer.Option("--folder", help="Where runs will lie.")] = Path("runs"),
+) -> None:
+    """Look at this machine, the installed extras, the disk and the endpoints, and say what is wrong."""
+    from tilth.run.doctor import examine
+
+    findings = examine(recipe, folder)
+    for finding in findings:
+        print(f"{finding.level:<5} {finding.subject}: {finding.text}")
+    if any(finding.level == "bad" for finding in findings):
+        raise typer.Exit(4)
+
+
+@app.command("crash-test")
+def crash_test(
+    recipe: RecipeArgument,
+    kills: Annotated[int, typer.Option("--kills", min=1, help="Trials, each with one kill -9.")] = 10,
+    rows: Annotated[int, typer.Option("--rows", min=10, help="Documents in each trial.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the kill times.")] = 0,
+    source: SourceOption = None,
+) -> None:
+    """Kill the recipe at random points, with a fake engine, and prove that nothing is lost, doubled or mixed."""
+    from tilth.api import load_recipe
+    from tilth.run.crash import crash_test as test_crashes
+
+    loaded = _with_source(load_recipe(recipe), source)
+    report = test_crashes(loaded, _base(recipe), kills=kills, rows=rows, seed=seed, say=print)
+    print(report.text())
+    if not report.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def checks() -> None:
+    """List the output checks with their policies and thresholds."""
+    from tilth.view.tables import table_text
+    from tilth.synth.checks.catalogue import catalogue
+
+    print(table_text([vars_of(row) for row in catalogue()]))
+
+
+@prompts_app.command("list")
+def prompts_list(prompts: PromptFolders = None) -> None:
+    """List the prompts: the shipped ones and those of your folders."""
+    from tilth.prompts.prompt import load_library
+    from tilth.prompts.show import rows
+    from tilth.view.tables import table_text
+
+    print(table_text(rows(load_library(prompts or []))))
+
+
+@prompts_app.command("show")
+def prompts_show(name: str, prompts: PromptFolders = None) -> None:
+    """Show one prompt: header, instructions, slots."""
+    from tilth.prompts.prompt import find, load_library
+    from tilth.prompts.show import describe
+
+    print(describe(find(load_library(prompts or []), name)))
+
+
+@prompts_app.command("render")
+def prompts_render(
+    name: str,
+    document: Annotated[Path, typer.Argument(help="A text file; - for standard input.")],
+    prompts: PromptFolders = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 0,
+    row: Annotated[str, typer.Option("--row", help="Name of the row that draws.")] = "row-0",
+) -> None:
+    """Render a prompt on a document, as a model would get it."""
+    from tilth.prompts.prompt import draw, find, load_library, render
+
+    prompt = find(load_library(prompts or []), name)
+    text = sys.stdin.read() if str(document) == "-" else document.read_text(encoding="utf-8")
+    for role, content in render(prompt, draw(prompt, seed, row), text):
+        print(f"[{role}]\n{content}\n")
+
+
+def main() -> None:
+    """Entry point: errors that the user can mend are printed without a traceback."""
+    from tilth.base.errors import StopRun, TilthError, UserError
+
+    try:
+        app()
+    except UserError as error:
+        print(f"tilth: {error}", file=sys.stderr)
+        sys.exit(2)
+    except StopRun as error:
+        print(f"tilth stopped: {error}", file=sys.stderr)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        print(
+            "tilth: stopped at once; answers that had arrived are journalled. The same command goes on.",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+    except TilthError as error:
+        print(f"tilth: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _mode(quiet: bool, json_lines: bool) -> str:
+    return "quiet" if quiet else "lines" if json_lines else "auto"
+
+
+def _base(recipe: Path) -> Path:
+    """The folder that a recipe's relative paths are taken from; a shipped recipe's are the current folder's."""
+    return recipe.parent if recipe.exists() else Path.cwd()
+
+
+def _with_source(recipe: Any, source: list[str] | None) -> Any:
+    from tilth.recipe import replace_source
+
+    return replace_source(recipe, source, Path.cwd()) if source else recipe
+
+
+def _fresh(folder: Path) -> Path:
+    """The first of folder-2, folder-3, ... that is not there, or the folder itself when it is free."""
+    number, path = 2, folder
+    while path.exists():
+        path = folder.with_name(f"{folder.name}-{number}")
+        number += 1
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The resolved plan: the recipe with every path made absolute and each step given its folder and its stage.
+
+Workers load the plan from `plan.json` in the run's folder. Stages are named by a string here, in one of the two places
+where no checker can follow (the other is the table of engines); `load_stage` refuses what is not a stage.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from tilth.base.errors import ConfigError
+from tilth.base.files import read_json, write_json
+from tilth.recipe import Recipe, Rephrase, Step
+from tilth.stage import GenerationStage
+
+_PACKAGE = "package://"
+#: Operation in a recipe -> "module:function" that builds the stage from its settings and the recipe's seed.
+STAGES = {"rephrase": "tilth.synth.rephrase:build"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A recipe bound to a folder. Every path in `recipe` is absolute or a URL."""
+
+    recipe: Recipe
+    run_dir: Path
+
+    def folder(self, step: str) -> Path:
+        """Where a step's dataset lies."""
+        return self.run_dir / step
+
+    def step(self, name: str) -> Step:
+        """A step by name."""
+        return self.recipe.steps[name]
+
+    def generation(self, name: str) -> Rephrase:
+        """The settings of a generation step."""
+        settings = self.recipe.steps[name].rephrase
+        assert settings is not None
+        return settings
+
+
+def make_plan(recipe: Recipe, base: Path, run_dir: Path) -> Plan:
+    """Bind a recipe to a run folder; relative paths are taken from `base`, the recipe's own folder."""
+    return Plan(recipe=resolve_paths(recipe, base.resolve()), run_dir=run_dir.resolve())
+
+
+def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
+    """The recipe with each local path absolute, so that the stored copy runs again from any folder."""
+    value = recipe.model_dump(mode="json", by_alias=True)
+    for step in value["steps"].values():
+        if step["read"]:
+            step["read"]["source"] = [_absolute(item, base) for item in step["read"]["source"]]
+        if step["rephrase"]:
+            settings = step["rephrase"]
+            settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
+            model = settings["model"]
+            for key in ("model", "tokenizer"):
+                if model[key] and (base / model[key]).exists():
+                    model[key] = _absolute(model[key], base)
+    if value["execution"]["prices"]:
+        value["execution"]["prices"] = _absolute(value["execution"]["prices"], base)
+    return Recipe.model_validate(value)
+
+
+def save_plan(plan: Plan) -> Path:
+    """Write the plan for workers; returns its path."""
+    path = plan.run_dir / "plan.json"
+    write_json(path, {"run_dir": str(plan.run_dir), "recipe": plan.recipe.model_dump(mode="json", by_alias=True)})
+    return path
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan that `save_plan` wrote."""
+    value = read_json(path)
+    return Plan(recipe=Recipe.model_validate(value["recipe"]), run_dir=Path(value["run_dir"]))
+
+
+def load_stage(plan: Plan, step: str) -> GenerationStage:
+    """Build the stage of a generation step."""
+    name = STAGES["rephrase"]
+    module, _, function = name.partition(":")
+    build = cast("Callable[[Any, int], GenerationStage]", getattr(import_module(module), function))
+    stage = build(plan.generation(step), plan.recipe.seed)
+    if not callable(stage) or not hasattr(stage, "expand") or not hasattr(type(stage), "VERSION"):
+        raise ConfigError(
+            f"expected {name} to build a stage with expand, a call and a VERSION; saw {type(stage).__name__}."
+        )
+    return stage
+
+
+def _absolute(path: str, base: Path) -> str:
+    if path.startswith(_PACKAGE):  # files that ship with tilth, such as the demo's documents
+        return str(Path(__file__).parent / path.removeprefix(_PACKAGE))
+    if "://" in path or Path(path).is_absolute():
+        return path
+    return str(base / path)
