@@ -1,0 +1,193 @@
+"""Headings into questions and into titles of guides.
+
+A heading with a part to play (Motivation, Results) asks about the document's title; one that names a thing asks about
+that thing; one that says nothing (See also, References) asks nothing.
+"""
+
+import random
+import re
+
+from tilth.generate.engines.extractive.structure import Document
+
+#: Headings that name no matter of their own.
+EMPTY = frozenset(
+    "references|see also|external links|notes|further reading|bibliography|acknowledgments|acknowledgements|contents|"
+    "table of contents|index|copyright|license|footnotes|sources|links|gallery|answer|exercises|problems|review questions|"
+    "key terms|glossary|learning objectives|key equations|section summary|conceptual questions|figures|supporting information|"
+    "author contributions|funding|change history|changelog|changes|version history|appendix|introduction|overview|untitled|"
+    "notes and references|related resources|resources|discussions|discussion|feedback|comments|authors|contact|about|media|"
+    "photos|images|update|updates|miscellaneous|other|examples|example|summary|proof|problem|solution|solutions|strategy|"
+    "significance|check your understanding|making connections|misc|todo|remarks|data availability|competing interests|"
+    "related work|citations|post-history|critical thinking questions|self-check questions|test your understanding|"
+    "参考资料|参考文献|参考|引用|外部链接|相关链接|目录|小结|总结|练习|习题|例题|前言|引言|简介|概述|附录|导言|其他|其它|后记|更新|推荐阅读|参考资料与注释|"
+    "參考資料|外部連結|注释|參見|参见|说明|引入|实现|解释|代码|代码实现|分析|问题|解法|示例|思路|过程|性质|证明|讨论|定义|例|总则|附则|评论|相关阅读".split(
+        "|"
+    )
+)
+#: Headings with a part to play in a text of their kind: the question about the title, English.
+GENERIC: dict[str, tuple[str, ...]] = {
+    "abstract": ("What is {title} about?", "In brief, what does {title} describe?"),
+    "motivation": ("What is the motivation behind {title}?", "Why was {title} put forward?"),
+    "rationale": ("What is the rationale for {title}?", "Which reasoning supports {title}?"),
+    "drawbacks": ("What are the drawbacks of {title}?", "What speaks against {title}?"),
+    "alternatives": ("Which alternatives to {title} were considered?",),
+    "background": ("What is the background of {title}?",),
+    "unresolved questions": ("Which questions about {title} are still open?",),
+    "backwards compatibility": ("Is {title} backwards compatible?", "How does {title} affect backwards compatibility?"),
+    "security implications": ("What are the security implications of {title}?",),
+    "specification": ("What does {title} specify?",),
+    "conclusion": ("What conclusion is drawn about {title}?",),
+    "conclusions": ("What conclusions are drawn about {title}?",),
+    "history": ("What is the history of {title}?",),
+    "early life": ("What is known about the early life of {title}?",),
+    "career": ("What is known about the career of {title}?",),
+    "personal life": ("What is known about the personal life of {title}?",),
+    "legacy": ("What is the legacy of {title}?",),
+    "geography": ("What is the geography of {title} like?",),
+    "climate": ("What is the climate of {title} like?",),
+    "demographics": ("What are the demographics of {title}?",),
+    "economy": ("What is the economy of {title} based on?",),
+    "culture": ("What is the culture of {title} like?",),
+    "plot": ("What is the plot of {title}?",),
+    "reception": ("How was {title} received?",),
+    "release": ("How was {title} released?",),
+    "production": ("How was {title} produced?",),
+    "design": ("What is the design of {title}?",),
+    "etymology": ("Where does the name {title} come from?",),
+    "death": ("What is known about the death of {title}?",),
+    "education": ("What is known about education in the account of {title}?",),
+    "understand": ("What should a visitor understand about {title}?",),
+    "get in": ("How does one get to {title}?",),
+    "get around": ("How does one get around in {title}?",),
+    "materials and methods": ("Which methods were used in the study?",),
+    "methods": ("Which methods were used in the study?",),
+    "results": ("What results does the study report?",),
+}
+_GENERIC_ZH = {
+    "历史": "{title}的历史是怎样的？",
+    "歷史": "{title}的歷史是怎樣的？",
+    "地理": "{title}的地理情况如何？",
+    "优点": "{title}有哪些优点？",
+    "缺点": "{title}有哪些缺点？",
+    "应用": "{title}有哪些应用？",
+    "背景": "{title}的背景是什么？",
+    "特点": "{title}有什么特点？",
+}
+_NUMBER = re.compile(
+    r"^(?:(?:Chapter|CHAPTER|Section|Part|PART|Step|§)\s?[\dIVXLC.-]{1,8}[.:—-]?\s{0,2}|\d{1,3}(?:[.-]\d{1,3}){0,4}[.:)]?\s{1,3}|[\dIVXLC]{1,6}\.\s|"
+    r"第[一二三四五六七八九十百零\d]{1,5}[章节编篇部条]\s{0,4}|[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）|\d{1,2}、)"
+)
+_GERUND = re.compile(r"[A-Z]?[a-z]{3,12}ing\b")
+_SHARED = frozenset(
+    "king thing things spring string strings ring wing morning evening building buildings during nothing everything being "
+    "meaning beginning ceiling wedding".split()
+)
+_ASKING = re.compile(r"(?:what|who|when|where|why|how|which|is|are|can|do|does|should|did|will)\b", re.IGNORECASE)
+_ASKING_ZH = re.compile(r"如何|怎么|怎样|怎麼|怎樣|为什么|為什麼|什么是|什麼是|哪|何时|何謂|何谓")
+_VERBAL_ZH = re.compile(
+    r"(?:创建|安装|配置|使用|运行|定义|实现|读取|训练|启动|下载|编写|设置|计算|查看|修改|删除|添加|更新|选择|构建|部署|初始化|加载|测试|优化|处理|解决|理解|学习|获取|打开|导入|生成|执行|开始|注册|检查|准备|清洗|合并|转换|编译|调试|升级|搭建|申请|避免|提交|生成|建立|增加|分析|评估)(?=[㐀-鿿A-Za-z`])"
+)
+
+
+def name_of(heading: str) -> str:
+    """A heading without number and closing marks, in ordinary case."""
+    name = _NUMBER.sub("", heading.strip()).strip(" .:：。—-")
+    letters = [character for character in name if character.isalpha() and character.isascii()]
+    if len(letters) > 4 and all(character.isupper() for character in letters):
+        name = name.lower()
+    return name
+
+
+def heading_question(heading: str, document: Document, draw: random.Random) -> str:
+    """A question for which the section under `heading` is the answer, or "" where there is none."""
+    name = name_of(heading)
+    if not 2 <= len(name) <= 90 or name.lower() in EMPTY or any(mark in name for mark in "|￼{}\\=<>$"):
+        return ""
+    return _question_zh(name, document, draw) if document.tongue.chinese else _question_en(name, document, draw)
+
+
+def _title(document: Document) -> str:
+    title = name_of(document.title)
+    return title if 2 <= len(title) <= 70 and "?" not in title and "？" not in title else ""
+
+
+def _question_en(name: str, document: Document, draw: random.Random) -> str:
+    title = _title(document)
+    generic = GENERIC.get(name.lower())
+    if generic is not None:
+        quoted = f"“{title}”" if len(title.split()) > 3 else title
+        form = draw.choice(generic)
+        return form.replace("{title}", quoted) if title or "{title}" not in form else ""
+    words = name.split()
+    if len(words) > 12 or len(name) < 4 or not any(character.isalpha() for character in name) or name[:1].isdigit():
+        return ""
+    if _ASKING.match(name) and len(words) > 2:
+        return _asking(name)
+    named = name if name.islower() else title_case_down(name)
+    if _GERUND.match(name) and words[0].lower() not in _SHARED:
+        return draw.choice(
+            (f"What is involved in {named}?", f"What should one know about {named}?", f"How is {named} described?")
+        )
+    if len(words) == 1 and (name[:1].islower() or len(name) < 5):
+        return f"What is said about {named}?"
+    forms = (
+        f"What is said about {named}?",
+        f"What should a reader know about {named}?",
+        f"What are the main points about {named}?",
+        f"How can {named} be summed up?",
+        f"What is important to understand about {named}?",
+        f"What does the text explain about {named}?",
+    )
+    return draw.choice(forms)
+
+
+def _asking(name: str) -> str:
+    """A heading that asks without a question mark: "How to X", "Why X", "What is X"."""
+    first, rest = name.split(" ", 1)
+    if first.lower() == "how" and rest.lower().startswith("to "):
+        return f"How do you {title_case_down(rest[3:])}?"
+    second = rest.split(" ", 1)[0].lower()
+    if second in ("is", "are", "was", "were", "do", "does", "did", "can", "should", "to"):
+        return f"{first.capitalize()} {title_case_down(rest)}?"
+    return ""
+
+
+def title_case_down(name: str) -> str:
+    """A heading in the case that it has inside a sentence: words with capitals only at their head go down,
+    unless the whole heading is a name (every long word has a capital and there are at most three)."""
+    words = name.split()
+    if not words:
+        return name
+    inner = [word for word in words[1:] if len(word) > 3]
+    if inner and all(word[:1].isupper() for word in inner) and len(words) <= 3:
+        return name
+    if inner and all(word[:1].isupper() for word in inner) and len(words) > 5:
+        return " ".join(word if _keeps(word) else word.lower() for word in words)
+    if any(word[:1].isupper() for word in inner):
+        return name
+    return " ".join([words[0] if _keeps(words[0]) else words[0].lower(), *words[1:]])
+
+
+def _keeps(word: str) -> bool:
+    return word[1:] != word[1:].lower() or "`" in word or any(character.isdigit() for character in word) or word == "I"
+
+
+def _question_zh(name: str, document: Document, draw: random.Random) -> str:
+    say, title = document.tongue.say, _title(document)
+    if name in _GENERIC_ZH:
+        return _GENERIC_ZH[name].replace("{title}", title) if title else ""
+    if len(name) > 36 or name[-1] in "，。；":
+        return ""
+    if _ASKING_ZH.search(name):
+        return name.rstrip("?？") + "？"
+    if _VERBAL_ZH.match(name) and len(name) <= 20:
+        return draw.choice((f"{say('如何')}{name}？", f"{name}{say('时要注意什么')}？"))
+    quoted = f"「{name}」" if document.tongue.traditional else f"“{name}”"
+    return draw.choice(
+        (
+            f"{say('关于')}{quoted}{say('，文中是怎么说的')}？",
+            f"{say('请介绍一下')}{name}。" if False else f"{say('怎样理解')}{quoted}？",
+            f"{quoted}{say('讲的是什么')}？",
+            f"{say('文中对')}{quoted}{say('有哪些说明')}？",
+        )
+    )
