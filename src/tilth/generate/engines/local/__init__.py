@@ -1,0 +1,1 @@
+"""Models on this machine: weights and vocabularies as the local engines need them."""

@@ -1,0 +1,1 @@
+"""CPU inference through OpenVINO GenAI, in a child process of ours."""
