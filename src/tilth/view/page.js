@@ -15,7 +15,7 @@
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child instanceof Node) node.append(child);
       else if (child !== null && child !== undefined && child !== "") write(node, String(child));
     }
@@ -50,6 +50,7 @@
     return node;
   }
 
+  const compact = (n) => (n < 1e6 ? count(n) : n < 1e9 ? `${(n / 1e6).toFixed(1)}M` : `${(n / 1e9).toFixed(1)}G`);
   const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
   function duration(s) {
     if (s < 60) return `${s.toFixed(1)} s`;
@@ -90,12 +91,12 @@
     const alarms = made.reduce((sum, step) => sum + step.alarms.length, 0);
     const tokens = cost.prompt_tokens + cost.completion_tokens;
     const items = [
-      ["documents", count(read)],
-      [`rewrites kept of ${count(total)}`, count(kept)],
+      ["documents", compact(read)],
+      [`rewrites kept of ${compact(total)}`, compact(kept)],
       ["kept", percent(kept, total)],
-      ["flags raised", count(flags)],
+      ["flags raised", compact(flags)],
       [alarms === 1 ? "collapse alarm" : "collapse alarms", count(alarms)],
-      tokens ? ["tokens", count(tokens)] : ["requests", count(cost.requests)],
+      tokens ? ["tokens", compact(tokens)] : ["requests", compact(cost.requests)],
       [`${cost.currency}${cost.price ? "" : ", no price set"}`, money(cost.money).replace(` ${cost.currency}`, "")],
       ["of generation", duration(cost.seconds)],
     ];
@@ -342,7 +343,7 @@
     const cuts = { whole: "not cut", tokens: "cut at a token bound", bytes: "cut by bytes, a safe bound" };
     return el("div", { class: "facts" },
       block("Document", [["id", row.doc_id], ["origin", row.origin], ["position", row.position], ["licence", row.licence ?? "not said"], ["language", row.source_language], ["hash", row.source_hash], ...Object.entries(row.about ?? {})]),
-      row.prompt ? block("What the model was given", [["prompt", `${row.prompt}@${row.prompt_version}`], ["instruction", row.instruction], ["window", row.windows > 1 ? `${row.window + 1} of ${row.windows}` : null], ["cut", cuts[row.cut_how] ?? row.cut_how], ...Object.entries(row.slots ?? {})]) : "",
+      row.prompt ? block("What was asked", [["prompt", `${row.prompt}@${row.prompt_version}`], ["instruction", row.instruction], ["window", row.windows > 1 ? `${row.window + 1} of ${row.windows}` : null], ["cut", cuts[row.cut_how] ?? row.cut_how], ...Object.entries(row.slots ?? {})]) : "",
       row.prompt ? block("Who answered", [["engine", [row.engine, row.engine_version].filter(Boolean).join(" ")], ["model", row.model ?? "none"], ["revision", row.revision], ["seed", row.seed], ["finish", row.finish_reason], ["tokens", row.prompt_tokens != null ? `${count(row.prompt_tokens)} in, ${count(row.completion_tokens)} out` : null], ["tries", row.tries], ["sample", row.sample_id], ["request", row.request_id]]) : "",
       block("Measured", Object.entries(row.signals ?? {})));
   }

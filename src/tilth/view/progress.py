@@ -2,12 +2,13 @@
 
 Three modes: "live" draws a Rich panel on the terminal four times a second, from whatever snapshot came last; "lines"
 writes one JSON object a line, at most one every few seconds, and a last one at the end; "quiet" writes nothing. "auto"
-is live on a terminal and lines elsewhere. `update` only stores numbers (about 2 microseconds), so call it freely. The
-display never raises into the run: a closed standard error ends the display and nothing else.
+is live on a terminal that can draw and lines elsewhere. `update` only stores numbers (about 2 microseconds), so call it
+freely. The display never raises into the run: a closed standard error ends the display and nothing else.
 """
 
 import contextlib
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -79,7 +80,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream if stream is not None else sys.stderr
-        self.mode: Mode = mode if mode != "auto" else ("live" if self._stream.isatty() else "lines")
+        self.mode: Mode = mode if mode != "auto" else ("live" if _can_draw(self._stream) else "lines")
         self._title = one_line(title, 60)
         self._every = every
         self._clock = clock
@@ -158,6 +159,10 @@ class Progress:
             self._stream.flush()
         except (OSError, ValueError):  # the reader of our log went away; the run does not depend on it
             self.mode = "quiet"
+
+
+def _can_draw(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def panel(snapshot: Snapshot, rate: Rate, now: float, title: str = "") -> "RenderableType":
