@@ -5,12 +5,14 @@ The public names are imported on first use, so that `import tilth` and `tilth --
 
 from typing import TYPE_CHECKING, Any
 
+from tilth.base.version import VERSION
+
 if TYPE_CHECKING:
     from tilth.api import Recipe, estimate, load_recipe, preview, run
 
 __all__ = ["Recipe", "__version__", "estimate", "load_recipe", "preview", "run"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

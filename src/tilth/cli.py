@@ -4,9 +4,10 @@ Exit codes: 0 done; 1 a fault of tilth (with a traceback); 2 the user can mend i
 check found something wrong.
 """
 
+import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -63,11 +64,11 @@ def run(
     folder = run_dir or Path("runs") / loaded.name
     if new_run:
         folder = _fresh(folder)
-    on_drift = "keep" if keep else "regenerate" if regenerate else "refuse"
-    with Progress(mode=_mode(quiet, json_lines)) as progress:
+    on_drift: Literal["refuse", "keep", "regenerate"] = "keep" if keep else "regenerate" if regenerate else "refuse"
+    with Progress(_mode(quiet, json_lines), title=loaded.name) as progress:
         result = run_recipe(loaded, folder, base=_base(recipe), on_drift=on_drift, on_snapshot=progress.update)
     if not quiet:
-        print(ledger_text(result.ledger))
+        print(ledger_text(result.ledger, result.run_dir))
         print(f"run     {result.run_dir}")
         if result.page is not None:
             print(f"samples {result.page}")
@@ -85,10 +86,24 @@ def preview(
     """Show what a recipe makes of a few documents, source beside output. Nothing is kept."""
     from tilth.api import load_recipe
     from tilth.api import preview as preview_recipe
-    from tilth.view.sidebyside import print_side_by_side
+    from tilth.view.sidebyside import Pair, side_by_side_text
 
     loaded = _with_source(load_recipe(recipe), source)
-    print_side_by_side(preview_recipe(loaded, rows, base=_base(recipe)))
+    pairs = [
+        Pair(
+            source=row.source,
+            output=row.text or None,
+            verdict="flagged" if row.verdict == "kept" and row.flags else row.verdict,
+            prompt=row.prompt,
+            doc_id=row.doc_id,
+            reason=row.reason,
+            detail=row.detail,
+            flags=row.flags,
+        )
+        for row in preview_recipe(loaded, rows, base=_base(recipe))
+    ]
+    width = shutil.get_terminal_size((120, 24)).columns
+    print(side_by_side_text(pairs, width, colour=sys.stdout.isatty()))
 
 
 @app.command()
@@ -102,13 +117,14 @@ def estimate(
     """Forecast tokens, hours and money with an interval, from a pilot whose answers the run will use."""
     from tilth.api import estimate as estimate_recipe
     from tilth.api import load_recipe
+    from tilth.view.forecast import estimate_text
     from tilth.view.progress import Progress
-    from tilth.view.ledger import estimate_text
 
     loaded = _with_source(load_recipe(recipe), source)
-    with Progress(mode=_mode(quiet, False)) as progress:
+    with Progress(_mode(quiet, False), title=loaded.name) as progress:
         found = estimate_recipe(loaded, run_dir, rows=rows, base=_base(recipe), on_snapshot=progress.update)
-    print(estimate_text(found))
+    print(estimate_text(found.documents, found.looked_at, found.found, found.currency))
+    print(f"run     {found.run_dir}   (tilth run goes on from the pilot)")
 
 
 @app.command()
@@ -122,7 +138,7 @@ def status(
     from tilth.view.ledger import ledger_text
 
     ledger = current_ledger(run_dir)
-    print(orjson.dumps(ledger, option=orjson.OPT_INDENT_2).decode() if as_json else ledger_text(ledger))
+    print(orjson.dumps(ledger, option=orjson.OPT_INDENT_2).decode() if as_json else ledger_text(ledger, run_dir))
 
 
 @app.command()
@@ -141,7 +157,7 @@ def verify(run_dir: RunArgument) -> None:
 def reparse(run_dir: RunArgument) -> None:
     """Read the journalled answers again with the present parsers and checks. No call is made."""
     from tilth.api import reparse as reparse_run
-    from tilth.view.ledger import reparse_text
+    from tilth.view.forecast import reparse_text
 
     result, before = reparse_run(run_dir)
     print(reparse_text(before, result.ledger))
@@ -184,20 +200,29 @@ def crash_test(
 @app.command()
 def checks() -> None:
     """List the output checks with their policies and thresholds."""
-    from tilth.view.tables import table_text
     from tilth.synth.checks.catalogue import catalogue
+    from tilth.view.tables import table_text
 
-    print(table_text([vars_of(row) for row in catalogue()]))
+    rows = [
+        (
+            row["name"],
+            row["policy"],
+            ", ".join(f"{item['name']} {item['value']:g}" for item in row["thresholds"]) or "-",
+            row["measures"],
+        )
+        for row in catalogue()
+    ]
+    print(table_text(("check", "policy", "thresholds", "measures"), rows))
 
 
 @prompts_app.command("list")
 def prompts_list(prompts: PromptFolders = None) -> None:
     """List the prompts: the shipped ones and those of your folders."""
     from tilth.prompts.prompt import load_library
-    from tilth.prompts.show import rows
+    from tilth.prompts.show import COLUMNS, rows
     from tilth.view.tables import table_text
 
-    print(table_text(rows(load_library(prompts or []))))
+    print(table_text(COLUMNS, rows(load_library(prompts or []))))
 
 
 @prompts_app.command("show")
@@ -205,8 +230,9 @@ def prompts_show(name: str, prompts: PromptFolders = None) -> None:
     """Show one prompt: header, instructions, slots."""
     from tilth.prompts.prompt import find, load_library
     from tilth.prompts.show import describe
+    from tilth.view.terminal import printable
 
-    print(describe(find(load_library(prompts or []), name)))
+    print(printable(describe(find(load_library(prompts or []), name))))
 
 
 @prompts_app.command("render")
@@ -218,12 +244,12 @@ def prompts_render(
     row: Annotated[str, typer.Option("--row", help="Name of the row that draws.")] = "row-0",
 ) -> None:
     """Render a prompt on a document, as a model would get it."""
-    from tilth.prompts.prompt import draw, find, load_library, render
+    from tilth.prompts.prompt import find, load_library
+    from tilth.prompts.show import rendered
+    from tilth.view.terminal import printable
 
-    prompt = find(load_library(prompts or []), name)
     text = sys.stdin.read() if str(document) == "-" else document.read_text(encoding="utf-8")
-    for role, content in render(prompt, draw(prompt, seed, row), text):
-        print(f"[{role}]\n{content}\n")
+    print(printable(rendered(find(load_library(prompts or []), name), text, seed, row)))
 
 
 def main() -> None:
@@ -249,7 +275,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _mode(quiet: bool, json_lines: bool) -> str:
+def _mode(quiet: bool, json_lines: bool) -> Literal["auto", "live", "lines", "quiet"]:
     return "quiet" if quiet else "lines" if json_lines else "auto"
 
 

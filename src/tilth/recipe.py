@@ -128,7 +128,8 @@ def check_steps(recipe: Recipe, where: str = "recipe") -> None:
         operations = [key for key in ("read", "rephrase") if getattr(step, key) is not None]
         if len(operations) != 1:
             raise ConfigError(
-                f"{where}: step {name!r} expected exactly one of read, rephrase; saw {' and '.join(operations) or 'none'}."
+                f"{where}: step {name!r} expected exactly one of read, rephrase; "
+                f"saw {' and '.join(operations) or 'none'}."
             )
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise ConfigError(f"{where}: a step's name is its folder; expected letters, digits, - and _; saw {name!r}.")

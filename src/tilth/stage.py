@@ -100,6 +100,10 @@ class GenerationStage(Protocol):
 
     def __call__(self, unit: Unit, generate: Generate) -> Awaitable[Outcome]: ...
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """What is wrong with the outputs as a whole so far, as plain values."""
+        ...
+
     def failed(self, unit: Unit, reason: str, detail: str, *, passing: bool) -> Outcome:
         """The outcome of a unit whose call failed for good."""
         ...

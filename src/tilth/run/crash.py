@@ -1,7 +1,7 @@
 """The crash test: kill a recipe at random points and prove that the finished run is the same as one left alone.
 
-It runs the user's own recipe on some of the documents against the fake server, once undisturbed, then once a trial with a
-`kill -9` at a random moment (and now and then a torn record, as a power cut leaves it), and runs again to the end. Each
+It runs the user's own recipe on some of the documents against the fake server, once undisturbed, then once a trial with
+a `kill -9` at a random moment (and now and then a torn record, as a power cut leaves it), and runs again to the end. Each
 trial must give the same bytes in every shard, no row lost or twice, and at most `MAX_PASSES` of the undisturbed spend.
 """
 
@@ -68,12 +68,12 @@ class CrashReport:
         """The verdict for people."""
         worst = max((trial.passes for trial in self.trials), default=0.0)
         bad = [trial for trial in self.trials if trial.faults]
-        lines = [
+        head = (
             f"{len(self.trials)} kills of a run of {self.requests} requests and {self.rows} rows: "
             f"{len(self.trials) - len(bad)} identical to the undisturbed run, most spend {worst:.3f} passes "
             f"(limit {MAX_PASSES})"
-        ]
-        lines += [f"FAULT kill {trial.number}: {fault}" for trial in bad for fault in trial.faults]
+        )
+        lines = [head, *(f"FAULT kill {trial.number}: {fault}" for trial in bad for fault in trial.faults)]
         lines.append("passed" if self.passed else "FAILED")
         return "\n".join(lines)
 
@@ -117,7 +117,7 @@ def _trial(
     requests: int,
     server: Handle,
 ) -> Trial:
-    process = subprocess.Popen(_command(recipe, folder), start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(_command(recipe, folder), start_new_session=True, stderr=subprocess.DEVNULL)  # noqa: S603 - our own program
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=moment)
     with contextlib.suppress(ProcessLookupError):
@@ -154,7 +154,7 @@ def _count_rows(run_dir: Path) -> int:
 
 
 def _finish(recipe: Path, folder: Path) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         _command(recipe, folder),
         capture_output=True,
         text=True,

@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(recipe: Path | None, folder: Path) -> list[Finding]:
-    """Everything that can be found; a recipe adds its sources, prompts and model. Sends at most one probe an endpoint."""
+    """Everything that can be found; a recipe adds its sources, prompts and model. One probe an endpoint."""
     findings = [*_machine(), *_packages(), *_disk(folder)]
     if recipe is not None:
         findings += _recipe(recipe, folder)

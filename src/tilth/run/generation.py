@@ -67,8 +67,8 @@ class Pass:
     keep: bool
     calls: bool = True  # False: answers come from the journal alone
     only: tuple[str, ...] | None = None
-    budget: Budget = Budget()
-    before: Usage = Usage()
+    budget: Budget = field(default_factory=Budget)
+    before: Usage = field(default_factory=Usage)
     max_in_flight: int | None = None
     on_outcome: Callable[[Unit, Outcome], None] | None = None  # a pilot's ear; only within one process
 
@@ -127,7 +127,11 @@ async def _run_parts(
     )
     worker = Worker(job, lambda marker: report(Report(marker=marker)))
     loop = asyncio.get_running_loop()
-    control.on_stop(lambda: loop.call_soon_threadsafe(worker.stop, _interrupted()))
+
+    def drain() -> None:
+        loop.call_soon_threadsafe(worker.stop, _interrupted())
+
+    control.on_stop(drain)
 
     def counts() -> dict[str, Any]:
         return worker_counts(worker, spend, stage, pool)
@@ -160,7 +164,7 @@ def worker_counts(worker: Worker, spend: Spend, stage: GenerationStage, pool: An
         "reused": tally.reused,
         "reasons": dict(tally.reasons),
         "usage": asdict(spend.session()),
-        "alarms": list(getattr(stage, "alarms", list)()),
+        "alarms": stage.alarms(),
         "in_flight": stats.in_flight if stats else 0,
         "limit": stats.limit if stats else 0,
         "limiting": stats.limiting if stats else "",
@@ -371,7 +375,7 @@ def _share(go: Pass, plan: Plan, step: str, workers: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C drains, the second ends at once. Only the main thread may set this; elsewhere nothing changes."""
+    """The first Ctrl-C drains, the second ends at once. Outside the main thread nothing changes."""
 
     def first(*_: Any) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -80,11 +80,14 @@ def count_rows(journal: Path) -> Counter[str]:
 def drift_error(changes: list[Change], run: str) -> DriftError:
     """The refusal, with every changed field and what can be done."""
     most = max(change.rows for change in changes)
+    choices = (
+        "choose one: --keep (keep these rows, use the new settings for the rest), "
+        "--regenerate (ask for these rows again) or --new-run (leave this run as it is)."
+    )
     lines = [
         f"the run {run!r} was made under another identity; {most:,} finished rows are touched:",
         *(f"  {change.field}: {change.recorded} -> {change.now}  ({change.rows:,} rows)" for change in changes),
-        "choose one: --keep (keep these rows, use the new settings for the rest), "
-        "--regenerate (ask for these rows again) or --new-run (leave this run as it is).",
+        choices,
     ]
     return DriftError("\n".join(lines), tuple(changes), most)
 

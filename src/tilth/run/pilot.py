@@ -1,8 +1,8 @@
 """Pilots: a preview of a few rows, and an estimate of tokens, hours and money with an interval.
 
 The estimate takes documents from strata of equal count by length, sends them through the real engine, and journals the
-answers in the run itself: a pilot is a part of the run that happens first, and nothing of it is paid twice. Intervals are
-bootstrap percentiles over documents within strata; the rate's interval comes from blocks of the pilot's own time line.
+answers in the run itself: a pilot is a part of the run that happens first, and nothing of it is paid twice. Intervals
+are bootstrap percentiles over documents within strata; the rate's comes from blocks of the pilot's own time line.
 """
 
 import time
@@ -25,7 +25,7 @@ STRATA = 5
 #: Coverage asked of the intervals.
 LEVEL = 0.90
 _RESAMPLES = 2000
-#: Blocks of the time line for the rate's interval; eight give seven degrees of freedom and still hold 25 documents each.
+#: Blocks of the time line for the rate's interval; eight leave 25 documents in each.
 _BLOCKS = 8
 
 
@@ -106,7 +106,7 @@ class Watch:
 
 
 def forecast(sampled: Sampled, watch: Watch, price: Price | None, gpus: int, seed: int) -> dict[str, Interval]:
-    """Totals for all documents: units, kept, requests, tokens, hours, money. Raises `ConfigError` without an outcome."""
+    """Totals for all documents: units, kept, requests, tokens, hours, money. `ConfigError` without an outcome."""
     if not watch.by_document:
         raise ConfigError(
             "expected the pilot to make at least one request; every document was routed away from every prompt. "
@@ -154,11 +154,12 @@ def _totals(strata: Sequence["np.ndarray[Any, Any]"], sizes: Sequence[int], seed
         spread = rows.std(axis=0, ddof=1) if seen > 1 else np.zeros(rows.shape[1])
         noise = random.standard_normal(means.shape) * spread * np.sqrt(max(rest, 0))
         total += rows.sum(axis=0) + rest * means + noise
-    return np.maximum(total, 0)
+    positive: np.ndarray[Any, Any] = np.maximum(total, 0)
+    return positive
 
 
 def _rates(ends: Sequence[float], seed: int) -> "np.ndarray[Any, Any]":
-    """Bootstrap units a second, from blocks of the time line without its first fifth (start-up) and last tenth (tail)."""
+    """Bootstrap units a second, from blocks of the time line without its first fifth (start-up) and last tenth."""
     times = np.sort(np.array(ends))
     middle = times[int(len(times) * 0.2) : max(int(len(times) * 0.9), int(len(times) * 0.2) + 2)]
     if len(middle) < 2 * _BLOCKS or middle[-1] <= middle[0]:
@@ -170,7 +171,8 @@ def _rates(ends: Sequence[float], seed: int) -> "np.ndarray[Any, Any]":
     picks = random.integers(0, _BLOCKS, size=(_RESAMPLES, _BLOCKS))
     mean = gaps.mean()
     drawn = mean + (gaps[picks].mean(axis=1) - mean) * np.sqrt(_BLOCKS / (_BLOCKS - 1))
-    return 1 / np.maximum(drawn, mean / 10)
+    rates: np.ndarray[Any, Any] = 1 / np.maximum(drawn, mean / 10)
+    return rates
 
 
 def check_forecast(found: dict[str, dict[str, float]], actual: dict[str, float]) -> dict[str, dict[str, Any]]:

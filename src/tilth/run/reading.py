@@ -19,7 +19,7 @@ from tilth.base.files import read_json, write_json
 from tilth.base.fingerprint import fingerprint
 from tilth.data.dataset import MANIFEST, Manifest, describe_shard, part_name, read_manifest, write_manifest, write_shard
 from tilth.data.readers.files import SourceFile, check_source, content_digest, list_files
-from tilth.data.readers.read import read_file
+from tilth.data.readers.table import read_file
 from tilth.data.schema import DOCUMENTS, REJECTS
 from tilth.data.source import SourceSpec
 from tilth.run.identity import OnDrift
@@ -119,14 +119,17 @@ def _new_files(state: dict[str, Any], files: tuple[SourceFile, ...], on_drift: O
             entry["stamp"] = file.stamp
     if changes and on_drift != "keep":
         rows = sum(change.rows for change in changes)
+        choices = (
+            "choose one: --keep (go on with the documents as they were read) or --new-run (read everything anew in "
+            "another run folder)."
+        )
         lines = [
             f"the sources of this run changed since they were read; {rows:,} documents are touched:",
             *(
                 f"  {change.field}: {change.recorded} -> {change.now}  ({change.rows:,} rows)"
                 for change in changes[:20]
             ),
-            "choose one: --keep (go on with the documents as they were read) or --new-run (read everything anew in "
-            "another run folder).",
+            choices,
         ]
         raise DriftError("\n".join(lines), tuple(changes), rows)
     for change in changes:
@@ -153,7 +156,7 @@ def _read(
             break
         entry = _entry(state, file)
         for documents, rejects, inputs in _batches(file, spec, min(shard_rows, _BATCH_ROWS), skip=entry["in"]):
-            documents, rejects = _split_duplicates(documents, rejects, seen, file)
+            documents, rejects = _split_duplicates(documents, rejects, seen)
             if limit is not None and kept + documents.num_rows > limit:
                 documents = documents.slice(0, limit - kept)
                 inputs = documents.num_rows + rejects.num_rows
@@ -212,9 +215,7 @@ def _batches(file: SourceFile, spec: SourceSpec, rows: int, skip: int) -> Iterat
         yield batch.documents, batch.rejects, batch.inputs
 
 
-def _split_duplicates(
-    documents: pa.Table, rejects: pa.Table, seen: IdSet, file: SourceFile
-) -> tuple[pa.Table, pa.Table]:
+def _split_duplicates(documents: pa.Table, rejects: pa.Table, seen: IdSet) -> tuple[pa.Table, pa.Table]:
     """Documents whose id came before become rejects."""
     new = seen.first_seen(documents["doc_id"].to_pylist())
     if all(new):
@@ -264,8 +265,8 @@ def _finish(folder: Path, state: dict[str, Any]) -> Manifest:
     if ledger["kept"] == 0:
         named = ", ".join(f"{count} {reason}" for reason, count in ledger["reasons"].items()) or "no rows at all"
         raise SourceError(
-            f"expected documents in the sources of step {folder.name!r}; saw {ledger['in']} rows, none usable ({named}). "
-            f"Look at {folder / 'dropped'} for each row and its reason."
+            f"expected documents in the sources of step {folder.name!r}; saw {ledger['in']} rows, none usable "
+            f"({named}). Look at {folder / 'dropped'} for each row and its reason."
         )
     names = [part_name(index) for index in range(state["parts"])]
     shards = tuple(describe_shard(folder, name) for name in names)

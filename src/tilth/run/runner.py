@@ -14,20 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import tilth
 from tilth.base.errors import ConfigError, StopRun, TilthError
 from tilth.base.files import read_json, storage_errors, write_bytes, write_json
 from tilth.base.log import EventLog
 from tilth.base.progress import Snapshot
+from tilth.base.version import VERSION
 from tilth.cost import STALE_DAYS, Usage, load_price
 from tilth.data.dataset import read_manifest
 from tilth.data.readers.files import SourceFile
-from tilth.generate.engines.table import describe_engine
 from tilth.plan import Plan, load_stage, make_plan, save_plan
 from tilth.recipe import Budget, Recipe, dump_recipe
 from tilth.run.generation import GenerationRun, Pass, Totals
 from tilth.run.identity import OnDrift, settle_identity
 from tilth.run.lock import lease
+from tilth.run.pool import describe_engine
 from tilth.run.reading import check_sources, read_step
 from tilth.run.shard import add_ledgers, check_ledger, read_marker
 from tilth.run.spend import open_session, past_sessions
@@ -93,7 +93,7 @@ class _Session:
         self._before, _ = past_sessions(plan.run_dir, self._price())
         steps = tuple(name for name, step in plan.recipe.steps.items() if step.rephrase is not None)
         self._account = open_session(plan.run_dir, steps)
-        self._log.event("session_started", session=self._account.number, tilth=tilth.__version__)
+        self._log.event("session_started", session=self._account.number, tilth=VERSION)
         ended = "failed"
         try:
             for name, step in plan.recipe.steps.items():
@@ -216,7 +216,7 @@ def make_ledger(
         "format": 1,
         "run": plan.recipe.name,
         "recipe_version": plan.recipe.version,
-        "tilth": tilth.__version__,
+        "tilth": VERSION,
         "python": platform.python_version(),
         "command": " ".join(sys.argv[:1] and [Path(sys.argv[0]).name, *sys.argv[1:]]),
         "state": state,

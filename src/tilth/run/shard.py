@@ -86,7 +86,7 @@ def make_marker(shard: Shard) -> dict[str, Any]:
         count_outcome(entry, outcome)
         flags.update(outcome.flags)
         passing += outcome.passing
-    ledger = add_ledgers([entry for entry in by_prompt.values()])
+    ledger = add_ledgers(list(by_prompt.values()))
     routing = {"in": shard.tried, "kept": shard.routed, "reasons": dict(shard.routing)}
     for name, book in (("routing", routing), ("ledger", ledger)):
         check_ledger(f"{shard.part} {name}", book)
@@ -166,7 +166,7 @@ def read_marker(folder: Path, part: str) -> dict[str, Any] | None:
 
 
 def is_done(folder: Path, part: str, fingerprints: Fingerprints, *, retry_passing: bool) -> bool:
-    """True when the shard was made under these fingerprints; `retry_passing` asks too that no row is worth a try more."""
+    """True when the shard was made under these fingerprints; `retry_passing` asks too that no row is left to try."""
     marker = read_marker(folder, part)
     if marker is None or not (folder / f"{part}.parquet").exists():
         return False

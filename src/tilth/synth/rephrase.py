@@ -1,8 +1,8 @@
 """The rephrasing stage: a document and a prompt become a rewrite, or a named refusal.
 
 Expand routes the document to the prompts that are worth it and fits it into the model's window; the call asks,
-parses, checks, and asks again with another seed where a check says so. Everything is a function of the row, the recipe's
-seed and the answers, so the same journal always gives the same rows.
+parses, checks, and asks again with another seed where a check says so. Everything is a function of the row, the
+recipe's seed and the answers, so the same journal always gives the same rows.
 """
 
 from collections.abc import Mapping

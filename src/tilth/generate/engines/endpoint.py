@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
-from tilth import __version__
 from tilth.base.errors import ConfigError, EngineError, UserError
+from tilth.base.version import VERSION
 from tilth.generate.engines.http_client import BadReplyError, Client, Reply, open_client
 from tilth.generate.engines.openai_wire import fault_kind, read_answer, request_body, retry_after, shown
 from tilth.generate.model import ModelSpec
@@ -143,7 +143,7 @@ class EndpointEngine:
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "User-Agent": f"tilth/{__version__}",
+            "User-Agent": f"tilth/{VERSION}",
         }
         parts = urlsplit(self._given)
         if self._spec.key_env:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tilth import __version__
 from tilth.base.errors import ConfigError, EngineError, UserError
+from tilth.base.version import VERSION
 from tilth.generate.engines.endpoint import EndpointEngine
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import Handle, start_process, stop_process
@@ -46,7 +46,7 @@ class FakeEngine:
         """A deterministic engine that knows seeds."""
         return Caps(
             name="fake",
-            version=__version__,
+            version=VERSION,
             label="fake server, no model: for dry runs and tests",
             max_in_flight=self._spec.max_in_flight,
             deterministic=True,

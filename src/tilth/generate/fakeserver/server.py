@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tilth import __version__
+from tilth.base.version import VERSION
 from tilth.generate.fakeserver.answers import compose, digest_of, loop_text
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.faults import FaultPlan, TokenBucket, retry_after_header
@@ -43,7 +43,7 @@ class FakeServer:
         self.config = config or FakeConfig()
         self.url = ""
         self._server: asyncio.Server | None = None
-        self._headers = f"Server: {self.config.server or 'tilth-fake/' + __version__}\r\n".encode()
+        self._headers = f"Server: {self.config.server or 'tilth-fake/' + VERSION}\r\n".encode()
         self._connections: set[Connection] = set()
         self._jobs: dict[Connection, Job] = {}
         self._queue: deque[Job] = deque()
@@ -155,7 +155,7 @@ class FakeServer:
         if path == b"/stats":
             connection.reply(200, orjson.dumps(self.stats()), self._headers)
         elif path == b"/version":
-            connection.reply(200, orjson.dumps({"version": __version__}), self._headers)
+            connection.reply(200, orjson.dumps({"version": VERSION}), self._headers)
         elif path == self._models and self.config.models_route:
             if self._allowed(connection):
                 card = {"id": self.config.model, "object": "model", "owned_by": "tilth-fake"}
