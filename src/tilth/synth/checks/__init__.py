@@ -1,0 +1,1 @@
+"""Deterministic checks of one answer against its source: see `judge.judge` and docs/checks.md."""

@@ -1,0 +1,275 @@
+"""Judge one answer: parse it, run the checks of its plan in order, say keep, drop or retry with the reason.
+
+Deterministic, never raises on any text, linear in it. The first failed check whose policy is drop or retry decides and
+the ones behind it are not run; failed checks whose policy is flag are named in `flags`. Costs 100 to 200 us for a source
+of 2 kB and an answer of 1.5 kB, a quarter of the source's views included.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tilth.synth.checks.arithmetic import equations
+from tilth.synth.checks.catalogue import CHECKS, CHECKS_VERSION, CheckPlan, catalogue, check_plan
+from tilth.synth.checks.language import known_language
+from tilth.synth.checks.names import ungrounded_names
+from tilth.synth.checks.numbers import ungrounded
+from tilth.synth.checks.tables import find_answer
+from tilth.synth.checks.views import GRAM_IDEOGRAPHS, SourceText, gram_size, grams_of
+from tilth.synth.checks.wording import copied, echoed, is_loop, marker, refusal, repeated_share, shared, tail_repeats
+from tilth.synth.parsers import Parsed, Refused, parse
+
+__all__ = ["CHECKS_VERSION", "CheckPlan", "Judgement", "SourceText", "catalogue", "check_plan", "judge"]
+
+Signal = float | int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What became of one answer. `reason` is None exactly where the verdict is keep, else the name of a check."""
+
+    verdict: Literal["keep", "drop", "retry"]
+    reason: str | None
+    detail: str
+    text: str  # what trains: the product without thinking, marks and chat
+    parsed: dict[str, Any] | None
+    flags: tuple[str, ...]
+    signals: dict[str, Signal]
+
+
+class _Case:
+    """One answer under judgement, with what several checks share."""
+
+    __slots__ = ("answer", "finish", "grams", "plan", "read", "signals", "size", "source", "thresholds")
+
+    def __init__(self, source: SourceText, text: str, finish_reason: str, plan: CheckPlan) -> None:
+        self.source = source
+        self.plan = plan
+        self.thresholds: Mapping[str, float] = plan.thresholds
+        self.finish = finish_reason
+        self.read: Parsed | Refused = parse(plan.parser, text, plan.parser_options)
+        self.answer = SourceText(self.read.text, None)
+        self.size = gram_size(self.answer.words)
+        self.grams = grams_of(self.answer.words, self.size)
+        self.signals: dict[str, Signal] = {"chars": len(self.read.text), "words": len(self.answer.words)}
+
+    @property
+    def content(self) -> dict[str, Any] | None:
+        return self.read.parsed if isinstance(self.read, Parsed) else None
+
+
+def judge(source: SourceText, text: str, finish_reason: str, plan: CheckPlan) -> Judgement:
+    """The judgement of `text`, an answer made from `source`; `finish_reason` as the engine gives it."""
+    case = _Case(source, text, finish_reason, plan)
+    policies = plan.policies
+    flags: list[str] = []
+    for name, check in _ORDER:
+        policy = policies.get(name)
+        if policy is None:
+            continue
+        detail = check(case)
+        if detail is None or policy == "keep":
+            continue
+        if policy == "flag":
+            flags.append(name)
+            continue
+        return _judgement(case, policy, name, detail, flags)
+    return _judgement(case, "keep", None, "", flags)
+
+
+def _judgement(
+    case: _Case, verdict: Literal["keep", "drop", "retry"], reason: str | None, detail: str, flags: list[str]
+) -> Judgement:
+    return Judgement(
+        verdict=verdict,
+        reason=reason,
+        detail=detail,
+        text=case.read.text,
+        parsed=case.content,
+        flags=tuple(flags),
+        signals=case.signals,
+    )
+
+
+# ---- one function a check: what is wrong in words, or None
+
+
+def _empty(case: _Case) -> str | None:
+    text = case.read.text
+    least = case.thresholds["empty_min"]
+    count = sum(map(str.isalnum, text)) if len(text) < 4 * least else len(text) if case.answer.words else 0
+    if count >= least:
+        return None
+    return f"expected {least:g} letters and digits or more; saw {count}"
+
+
+def _refusal(case: _Case) -> str | None:
+    if case.finish == "content_filter":
+        return "the server's content filter stopped the answer"
+    words = refusal(case.answer.lower, case.source.lower)
+    return f"saw: {words[:120]}" if words else None
+
+
+def _echo(case: _Case) -> str | None:
+    found = marker(case.read.text, case.source.text)
+    if found:
+        return f"saw a mark of the prompt: {found}"
+    share = echoed(case.answer.words, case.plan.instruction, case.source.wordset)
+    if share:
+        case.signals["echo_share"] = round(share, 4)
+    if share <= case.thresholds["echo_max"]:
+        return None
+    return f"repeats {share:.0%} of the instruction's 8-grams"
+
+
+def _loop(case: _Case) -> str | None:
+    text, limits = case.read.text, case.thresholds
+    period, length = tail_repeats(text)
+    if is_loop(text, period, length, limits["loop_repeats_min"], limits["loop_chars_min"]):
+        case.signals["loop_chars"] = length
+        return f"the last {length} characters repeat {text.rstrip()[-period:][:40]!r} {length // period} times"
+    share = repeated_share(case.grams, len(set(case.grams)))
+    case.signals["loop_share"] = round(share, 4)
+    # a few short lines may well agree by half: the share says something from 20 n-grams on
+    if share <= limits["loop_share_max"] or len(case.grams) < 20:
+        return None
+    return f"{share:.0%} of its {case.size}-grams repeat earlier ones"
+
+
+def _cut(case: _Case) -> str | None:
+    return "stopped at the token limit" if case.finish == "length" else None
+
+
+def _assistant_talk(case: _Case) -> str | None:
+    return "chat around the product was taken off" if "assistant_talk" in case.read.notes else None
+
+
+def _format(case: _Case) -> str | None:
+    if isinstance(case.read, Refused):
+        return f"{case.read.reason}: {case.read.detail}"
+    content = case.read.parsed
+    if content:
+        first = next(iter(content.values()))
+        case.signals["items"] = len(content.get("rows") or first) if isinstance(first, list) else 1
+    return None
+
+
+def _other_format(name: str) -> Callable[[_Case], str | None]:
+    """The check of a form: by the plan's own parser, or by that form's where the prompt reads another one."""
+
+    def check(case: _Case) -> str | None:
+        if case.plan.parser == name:
+            return _format(case)
+        read = parse(name, case.read.text, case.plan.parser_options)
+        return f"{read.reason}: {read.detail}" if isinstance(read, Refused) else None
+
+    return check
+
+
+def _language(case: _Case) -> str | None:
+    wanted = case.plan.output_language
+    if wanted == "source":
+        wanted = case.source.language
+    seen = case.answer.language
+    case.signals["language"] = seen or "unknown"
+    if not seen or seen == wanted or not known_language(wanted):
+        return None
+    return f"expected {wanted}; saw {seen}"
+
+
+def _copy_high(case: _Case) -> str | None:
+    share, run = copied(case.grams, case.source.grams(case.size), case.size)
+    case.signals["copy_share"] = round(share, 4)
+    case.signals["copy_run"] = run
+    # below 20 n-grams a rewrite has no room to differ
+    if share <= case.thresholds["copy_high_max"] or len(case.grams) < 20:
+        return None
+    return f"{share:.0%} of its {case.size}-grams stand in the source, the longest run has {run} words"
+
+
+def _copy_low(case: _Case) -> str | None:
+    if (case.size == GRAM_IDEOGRAPHS) != (gram_size(case.source.words) == GRAM_IDEOGRAPHS):
+        return None  # another script: stems cannot meet
+    stems = case.answer.stems
+    share = shared(stems, case.source.stems)
+    case.signals["grounded_share"] = round(share, 4)
+    # a dozen stems are too few for a share
+    if share >= case.thresholds["copy_low_min"] or len(stems) < 12:
+        return None
+    return f"{share:.0%} of its {len(stems)} stems stand in the source"
+
+
+def _arithmetic(case: _Case) -> str | None:
+    found = equations(case.read.text)
+    wrong = [equation.text for equation in found if not equation.right]
+    case.signals["equations"] = len(found)
+    case.signals["equations_wrong"] = len(wrong)
+    if not wrong or len(wrong) <= case.thresholds["arithmetic_wrong_max"] * len(found):
+        return None
+    return f"{len(wrong)} of {len(found)} equations are wrong, the first: {wrong[0][:120]}"
+
+
+def _table_answer(case: _Case) -> str | None:
+    content = case.content
+    if content is None or "rows" not in content:
+        return None
+    found = find_answer(content["columns"], content["rows"], content["question"], content["answer"])
+    case.signals["table_answer"] = found
+    if found == "none":
+        return "expected a question about the table with its answer; saw none"
+    return f"the table does not hold the answer: {content['answer'][:120]}" if found == "absent" else None
+
+
+def _grounded_numbers(case: _Case) -> str | None:
+    content = case.content
+    if content is not None and "problem" in content:
+        stated = SourceText(content["problem"], None)  # a solution's numbers are computed
+    else:
+        stated = case.answer
+    numbers = stated.numbers
+    foreign = (
+        ungrounded(stated.text, numbers - case.source.numbers, case.source.values)
+        if numbers - case.source.numbers
+        else []
+    )
+    case.signals["numbers"] = len(numbers)
+    case.signals["numbers_ungrounded"] = len(foreign)
+    limits = case.thresholds
+    few = len(foreign) < limits["ungrounded_numbers_least"]
+    if few or len(foreign) <= limits["ungrounded_numbers_max"] * len(numbers):
+        return None
+    return f"{len(foreign)} of {len(numbers)} numbers are not in the source: {', '.join(foreign[:8])}"[:200]
+
+
+def _grounded_names(case: _Case) -> str | None:
+    ideographs = case.size == GRAM_IDEOGRAPHS
+    if not ideographs and gram_size(case.source.words) == GRAM_IDEOGRAPHS:
+        return None  # translated names cannot be found
+    foreign, seen = ungrounded_names(case.read.text, case.source.wordset, ideographs)
+    case.signals["names"] = seen
+    case.signals["names_ungrounded"] = len(foreign)
+    limits = case.thresholds
+    if len(foreign) < limits["ungrounded_names_least"] or len(foreign) <= limits["ungrounded_names_max"] * seen:
+        return None
+    return f"{len(foreign)} of {seen} names are not in the source: {', '.join(foreign[:5])}"[:200]
+
+
+_FUNCTIONS: dict[str, Callable[[_Case], str | None]] = {
+    "empty": _empty,
+    "refusal": _refusal,
+    "echo": _echo,
+    "loop": _loop,
+    "cut": _cut,
+    "assistant_talk": _assistant_talk,
+    "format": _format,
+    "language": _language,
+    "copy_high": _copy_high,
+    "copy_low": _copy_low,
+    "arithmetic": _arithmetic,
+    "table_answer": _table_answer,
+    "grounded_numbers": _grounded_numbers,
+    "grounded_names": _grounded_names,
+}
+_ORDER = tuple(
+    (check.name, _FUNCTIONS.get(check.name) or _other_format(check.name.removeprefix("format_"))) for check in CHECKS
+)

@@ -1,0 +1,169 @@
+"""Numbers as texts write them, and the ones an answer states that its source does not have.
+
+Reads digits with thousands marks and decimals, full-width digits, scales (thousand, million, 万, 亿, %), English number
+words ("two hundred and five") and Chinese numerals (三百二十). A number of the answer is grounded when the source states
+the same value in any of these forms, or a value that rounds to it.
+
+Costs 10 us where every number stands in the source as written; the longer search runs for the rest only.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+NUMBER = re.compile(r"[0-9]++(?:[.,][0-9]++)*+")
+_FULL_WIDTH = re.compile("[０-９．％＋－＝／]")
+_TO_ASCII = str.maketrans("０１２３４５６７８９．％＋－＝（）／", "0123456789.%+-=()/")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+
+_SCALES = {
+    "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "mn": 1e6, "bn": 1e9,
+    "十": 1e1, "百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "億": 1e8, "万亿": 1e12,
+    "%": 1e-2, "percent": 1e-2, "per cent": 1e-2, "dozen": 12.0,
+}  # fmt: skip
+_SCALED = re.compile(
+    r"([0-9]++(?:[.,][0-9]++)*+)[ -]?"
+    r"(hundred|thousand|million|billion|trillion|mn\b|bn\b|dozen|percent|per cent|%|百万|千万|万亿|[十百千万萬亿億])"
+)
+_ONES = dict(
+    zip(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split(),
+        range(20),
+        strict=True,
+    )
+) | {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "once": 1, "twice": 2, "half": 2, "quarter": 4, "double": 2, "pair": 2, "couple": 2,
+}  # fmt: skip
+_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_BIG = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "dozen": 12}
+_LATIN_WORD = re.compile(r"[a-z]++")
+_HAN_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
+               "九": 9}  # fmt: skip
+_HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
+_HAN_SECTIONS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_HAN_NUMBER = re.compile("[零〇一二两兩三四五六七八九十百千万萬亿億]{1,24}")
+#: Numbers that only count lines: "3." or "(3)" at a line's start, "Step 3", "Q3", "第3步".
+_ORDINAL = re.compile(
+    r"(?m)^[ \t>#*|•(（-]{0,12}(?:step|question|problem|part|phase|section|chapter|answer|q|a|问题|步骤|问|答|第)?"
+    r"[ ]?([0-9]{1,3})(?=[.)、．:：*）]|[ ]?[步章节条部])"
+)
+#: Whole numbers below this are structure ("two reasons", "one of") rather than facts of the source.
+_STRUCTURAL = 3
+#: Numbers of one answer that get the longer search, and values of a source that rounding is tried on.
+_SEARCHED, _ROUNDED = 64, 512
+
+
+class Values(NamedTuple):
+    """The values a text states: exact, and those that a shorter decimal may round."""
+
+    exact: frozenset[float]
+    decimals: tuple[float, ...]
+
+
+def ascii_digits(text: str) -> str:
+    """`text` with full-width digits, signs and brackets made ASCII; the same object where there are none."""
+    if text.isascii() or _FULL_WIDTH.search(text) is None:
+        return text
+    return text.translate(_TO_ASCII)
+
+
+def value(number: str) -> float:
+    """The value of one match of `NUMBER`: 1,234.5 is 1234.5, and 3,5 is 3.5. Version-like runs give -1."""
+    if "," in number:
+        number = number.replace(",", "") if _GROUPED.fullmatch(number) else number.replace(",", ".")
+    if number.count(".") > 1:
+        return -1.0
+    return float(number[:200])  # 200 digits times any scale still fit a float
+
+
+def values_of(lower: str) -> Values:
+    """Every value that a lower-cased text states, in any form."""
+    lower = ascii_digits(lower)
+    plain = {value(number) for number in NUMBER.findall(lower)}
+    scaled = {value(number) * _SCALES[scale.strip()] for number, scale in _SCALED.findall(lower)}
+    words = set(_english(_LATIN_WORD.findall(lower)))
+    han = {_han(run) for run in _HAN_NUMBER.findall(lower)} if not lower.isascii() else set()
+    exact = frozenset(_round(item) for item in plain | scaled | words | han)
+    return Values(exact, tuple(sorted(plain | scaled))[:_ROUNDED])
+
+
+def ungrounded(text: str, own: Iterable[str], source: Values) -> list[str]:
+    """Of the numbers `own`, as written in `text`, those whose value the source does not state. Sorted.
+
+    Line numbers and whole numbers below 3 never count.
+    """
+    lower = ascii_digits(text.lower())
+    candidates = sorted(set(own))[:_SEARCHED]
+    ordinals = set(_ORDINAL.findall(lower))
+    scales: dict[str, list[float]] = {}
+    for number, scale in _SCALED.findall(lower):
+        scales.setdefault(number, []).append(_SCALES[scale.strip()])
+    return [
+        number
+        for number in candidates
+        if number not in ordinals and not _stated(number, scales.get(number, []), source)
+    ]
+
+
+def _stated(number: str, scales: list[float], source: Values) -> bool:
+    amount = value(number)
+    if amount < 0 or (amount < _STRUCTURAL and amount == int(amount)):
+        return True
+    if any(_round(amount * scale) in source.exact for scale in (1.0, *scales)):
+        return True
+    places = len(number.partition(".")[2])
+    step = 0.5 * 10.0**-places + 1e-9
+    return any(
+        abs(stated - amount * scale) <= step * scale
+        for scale in (1.0, *scales)
+        for stated in source.decimals
+        if stated != int(stated) or scale != 1.0
+    )
+
+
+def _round(amount: float) -> float:
+    return float(f"{amount:.9g}")
+
+
+def _english(words: list[str]) -> list[float]:
+    """Values of number words, runs joined: two hundred and five is 205, and also 2, 100 and 5 on their own."""
+    values: list[float] = []
+    total = current = 0.0
+    running = False
+    for word in words:
+        one, ten, big = _ONES.get(word), _TENS.get(word), _BIG.get(word)
+        if one is not None or ten is not None:
+            amount = float(one if one is not None else ten or 0)
+            values.append(amount)
+            current += amount
+            running = True
+        elif big is not None and running:
+            current *= big
+            if big >= 1000:
+                total, current = total + current, 0.0
+        elif running and word != "and":
+            values.append(total + current)
+            total = current = 0.0
+            running = False
+    if running:
+        values.append(total + current)
+    return values
+
+
+def _han(run: str) -> float:
+    """The value of a Chinese numeral; digits in a row (二〇二四) are read as written."""
+    if not any(char in _HAN_UNITS or char in _HAN_SECTIONS for char in run):
+        return float("".join(str(_HAN_DIGITS[char]) for char in run))
+    total = section = digit = 0
+    for char in run:
+        if char in _HAN_DIGITS:
+            digit = _HAN_DIGITS[char]
+        elif char in _HAN_UNITS:
+            section += (digit or 1) * _HAN_UNITS[char]
+            digit = 0
+        else:
+            total = (total + section + digit) * _HAN_SECTIONS[char]
+            section = digit = 0
+    return float(total + section + digit)

@@ -1,0 +1,189 @@
+"""Checks on the wording of an answer: loops, copying, echo of the instruction, refusals.
+
+All are linear in the answer, and work on lists of words that the caller has already; Chinese goes by characters.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from tilth.synth.checks.views import Gram, grams_of, words_of
+
+# ---- loops
+
+#: Characters at the end that are searched for again to find a period, and how far back.
+_PROBE, _REACH = 24, 2000
+
+
+def repeated_share(grams: Sequence[Gram], distinct: int) -> float:
+    """Share of n-grams that repeat an earlier one, 0 to 1; 0 for texts without an n-gram."""
+    return 1.0 - distinct / len(grams) if grams else 0.0
+
+
+def tail_repeats(text: str) -> tuple[int, int]:
+    """How the text ends: (period, characters) of the longest exactly periodic end; (0, 0) where there is none.
+
+    Periods up to 1,976 characters are seen. The end is compared with itself one period earlier in doubling slices, so
+    the cost stays linear however long the loop is.
+    """
+    text = text.rstrip()
+    size = len(text)
+    if size < 2 * _PROBE:
+        return (0, 0)
+    found = text.rfind(text[size - _PROBE :], max(0, size - _REACH), size - 1)
+    if found < 0:
+        return (0, 0)
+    period = size - _PROBE - found
+    length = _PROBE
+    while length + period < size:
+        longer = min(2 * length, size - period)
+        if text[size - longer :] == text[size - longer - period : size - period]:
+            length = longer
+            continue
+        length = _first_difference(text, size, period, length, longer)
+        break
+    return (period, length + period)
+
+
+def _first_difference(text: str, size: int, period: int, low: int, high: int) -> int:
+    """The longest end, between `low` and `high` characters, that equals the text one period earlier."""
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if text[size - middle : size - low] == text[size - middle - period : size - low - period]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def is_loop(text: str, period: int, length: int, repeats: float, least: float) -> bool:
+    """Whether a periodic end is a loop: `repeats` times over and `least` characters long.
+
+    Lines drawn with signs (-----, ....) are a way to lay out text, so they must be three times as long.
+    """
+    if not period or length < repeats * period:
+        return False
+    end = text.rstrip()[-period:]
+    return length >= (least if any(map(str.isalnum, end)) else 3 * least)
+
+
+# ---- copying
+
+
+def copied(grams: Sequence[Gram], source: Collection[Gram], size: int) -> tuple[float, int]:
+    """(share of n-grams that the source has, words in the longest run that the source has) of an answer."""
+    if not grams:
+        return (0.0, 0)
+    hits = bytes(map(source.__contains__, grams))
+    total = hits.count(1)
+    if not total:
+        return (0.0, 0)
+    return (total / len(grams), max(map(len, hits.split(b"\0"))) + size - 1)
+
+
+def shared(stems: Collection[str], source: Collection[str]) -> float:
+    """Share of the answer's stems that the source has; 1 where the answer has none."""
+    if not stems:
+        return 1.0
+    return sum(map(source.__contains__, stems)) / len(stems)
+
+
+# ---- echo
+
+#: Words in a row of the instruction that an answer does not repeat by chance. 8: the n-gram of GPT-3's and later
+#: contamination tests (Brown et al. 2020, appendix C: 8 to 13 words).
+ECHO_WORDS = 8
+#: The same of ideographs.
+ECHO_IDEOGRAPHS = 14
+
+#: Marks of chat templates and of the prompt's own frame, which never belong in an answer.
+_MARKERS = re.compile(
+    r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|\[\[[a-z_]{2,20}\]\]|</?(?:start_of_turn|end_of_turn|document"
+    r"|instructions?)>"
+    r"|(?m:^#{2,4} ?(?:Instructions?|Response|Input|Assistant|User|System) ?:)|(?m:^(?:Human|Assistant|USER"
+    r"|ASSISTANT) ?:)"
+)
+
+
+@lru_cache(maxsize=4096)
+def instruction_grams(instruction: str) -> tuple[frozenset[Gram], int]:
+    """The n-grams of an instruction, and their size. Kept, since a prompt has few instructions."""
+    words = words_of(instruction.lower())
+    size = ECHO_WORDS if instruction.isascii() or len(words) < 0.5 * len(instruction) else ECHO_IDEOGRAPHS
+    return (frozenset(grams_of(words, size)), size)
+
+
+def echoed(words: list[str], instruction: str, source: Collection[str]) -> float:
+    """Share of the instruction's n-grams that the answer repeats, 0 to 1. The source's own words do not count."""
+    if not instruction:
+        return 0.0
+    grams, size = instruction_grams(instruction)
+    if not grams:
+        return 0.0
+    repeated = grams.intersection(grams_of(words, size))
+    if not repeated:
+        return 0.0
+    return sum(1 for gram in repeated if not all(word in source for word in gram)) / len(grams)
+
+
+def marker(text: str, source: str) -> str:
+    """The first mark of a prompt's frame that the answer holds and the source does not; "" for none."""
+    for match in _MARKERS.finditer(text):
+        if match.group().strip() not in source:
+            return match.group().strip()
+    return ""
+
+
+# ---- refusals
+
+_REFUSALS = re.compile(
+    r"[\s\"'*#>]{0,8}(?:"
+    r"(?:i['’]?m|i am|we are)(?: very| so| really)? (?:sorry|unable to|not able to|just an? (?:ai|language))"
+    r"|(?:i )?apologi[sz]e\b|my apologies"
+    r"|(?:unfortunately|sorry),? (?:but )?(?:i|there|the (?:text|document|passage|provided))\b"
+    r"|i (?:can['’]?t|cannot|can not|won['’]t|will not|couldn['’]t|could not|do not|don['’]t) (?:help|assist"
+    r"|provide|fulfil|"
+    r"comply|create|generate|write|rewrite|process|see any|have (?:enough|access|the|any)|produce|complete|continue)"
+    r"|i need (?:more|the|some) (?:information|text|context|document|content)"
+    r"|(?:please|could you(?: please)?|can you) (?:provide|share|paste|send|supply|give me)"
+    r"|(?:the|this) (?:provided |given |above |supplied )?(?:text|document|passage|content)(?: provided)? "
+    r"(?:does not|doesn['’]t|is not|isn['’]t|has no|is too|is empty|seems to be (?:empty|missing|incomplete)"
+    r"|contains no|lacks)"
+    r"|there is no (?:text|document|passage|content|information|data)"
+    r"|no (?:text|document|content|passage) (?:was|has been|is) (?:provided|given)"
+    r"|(?:非常|很)?(?:抱歉|对不起|遗憾)|作为(?:一个|一名|一款)?(?:ai|人工智能|语言模型|大语言模型)"
+    r"|我(?:无法|不能|没有办法)|(?:请|麻烦)(?:您|你)?(?:提供|给出|补充)|(?:您|你)(?:没有|未|尚未)提供|文本中没有|该文本(?:没有|不包含)"
+    r")"
+)
+#: Phrases that only an assistant says of itself, wherever they stand.
+_ASSISTANT = (
+    "as an ai",
+    "as a language model",
+    "as a large language model",
+    "i'm an ai",
+    "i am an ai",
+    "my training data",
+    "my knowledge cutoff",
+    "i cannot fulfill",
+    "i can't assist with",
+    "i cannot assist with",
+    "作为一个人工智能",
+    "作为人工智能",
+    "作为一个ai",
+    "作为一个语言模型",
+    "作为语言模型",
+)
+#: A refusal opens an answer and is short: one that says more than this many characters has done the task after all.
+REFUSAL_CHARS = 1200
+
+
+def refusal(lower: str, source: str) -> str:
+    """The words with which an answer (lower-cased) refuses, and which its source (lower-cased) does not have; else ""."""
+    match = _REFUSALS.match(lower)
+    if match and len(lower) <= REFUSAL_CHARS and match.group().strip() not in source:
+        return lower[match.start() : match.end() + 60].strip()
+    for phrase in _ASSISTANT:
+        at = lower.find(phrase)
+        if at >= 0 and phrase not in source:
+            return lower[max(0, at - 20) : at + 60].strip()
+    return ""
