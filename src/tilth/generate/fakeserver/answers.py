@@ -19,6 +19,7 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("faq", ("faq", "frequently asked", "questions and answers", "question", "问答", "常见问题")),
 )
 _EDGE = 700  # characters at each end of the prompt where the instruction stands
+_OPEN, _CLOSE = ">>> DOCUMENT\n", "\n<<< END OF DOCUMENT"  # how tilth's own prompts fence the document
 _NUMBER = re.compile(r"\b[1-9][0-9]{0,3}\b")
 _FILLERS = ("In short", "Put plainly", "As the text has it", "Seen as a whole", "To be exact", "By this account")
 _NEXT = ("then continue with", "which leads to", "and after that", "which goes together with", "next to")
@@ -52,8 +53,15 @@ def _is_chinese(prompt: str) -> bool:
     return sum("一" <= character <= "鿿" for character in sample) * 4 > len(sample)
 
 
+def _fence(prompt: str) -> tuple[int, int]:
+    """Where the fenced document begins and ends; (0, 0) where there is no fence."""
+    start, end = prompt.find(_OPEN) + len(_OPEN), prompt.rfind(_CLOSE)
+    return (start, end) if len(_OPEN) <= start < end else (0, 0)
+
+
 def _form(prompt: str) -> str:
-    edges = (prompt[:_EDGE] + "\n" + prompt[-_EDGE:]).lower()
+    start, end = _fence(prompt)
+    edges = (prompt[:start] + prompt[end:] if end else prompt[:_EDGE] + "\n" + prompt[-_EDGE:]).lower()
     places = [(edges.find(word), form) for form, words in _WORDS for word in words if word in edges]
     return min(places)[1] if places else "prose"
 
@@ -61,8 +69,10 @@ def _form(prompt: str) -> str:
 def _sentences(prompt: str, draw: int, chinese: bool) -> list[str]:
     """Sentences of the prompt's middle, where the document is, from a place that `draw` chooses on."""
     stop = "。" if chinese else ". "
-    found = [piece.strip(" \n#*-|") for piece in prompt.replace("\n", " ").split(stop)]
-    middle = found[len(found) // 5 : len(found) - len(found) // 8] or found
+    start, end = _fence(prompt)
+    body = prompt[start:end] if end else prompt
+    found = [piece.strip(" \n#*-|") for piece in body.replace("\n", " ").split(stop)]
+    middle = found if end else found[len(found) // 5 : len(found) - len(found) // 8] or found
     usable = [piece for piece in middle if 12 < len(piece) < 400] or ["The text gives no more than this"]
     start = draw % len(usable)
     return usable[start:] + usable[:start]
