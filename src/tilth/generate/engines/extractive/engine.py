@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from tilth.base.fingerprint import text_hash
 from tilth.base.random import stream
 from tilth.generate.engines.extractive import inline
+from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.faq import faq
 from tilth.generate.engines.extractive.math import problem
-from tilth.generate.engines.extractive.structure import LIMIT, Document, read
+from tilth.generate.engines.extractive.structure import LIMIT, read
 from tilth.generate.engines.extractive.table import table
 from tilth.generate.engines.extractive.tutorial import tutorial
 from tilth.generate.request import Caps, Completion, Request

@@ -7,22 +7,11 @@ that thing; one that says nothing (See also, References) asks nothing.
 import random
 import re
 
-from tilth.generate.engines.extractive.structure import Document
+from tilth.generate.engines.extractive.document import Document
 
 #: Headings that name no matter of their own.
 EMPTY = frozenset(
-    "references|see also|external links|notes|further reading|bibliography|acknowledgments|acknowledgements|contents|"
-    "table of contents|index|copyright|license|footnotes|sources|links|gallery|answer|exercises|problems|review questions|"
-    "key terms|glossary|learning objectives|key equations|section summary|conceptual questions|figures|supporting information|"
-    "author contributions|funding|change history|changelog|changes|version history|appendix|introduction|overview|untitled|"
-    "notes and references|related resources|resources|discussions|discussion|feedback|comments|authors|contact|about|media|"
-    "photos|images|update|updates|miscellaneous|other|examples|example|summary|proof|problem|solution|solutions|strategy|"
-    "significance|check your understanding|making connections|misc|todo|remarks|data availability|competing interests|"
-    "related work|citations|post-history|critical thinking questions|self-check questions|test your understanding|"
-    "参考资料|参考文献|参考|引用|外部链接|相关链接|目录|小结|总结|练习|习题|例题|前言|引言|简介|概述|附录|导言|其他|其它|后记|更新|推荐阅读|参考资料与注释|"
-    "參考資料|外部連結|注释|參見|参见|说明|引入|实现|解释|代码|代码实现|分析|问题|解法|示例|思路|过程|性质|证明|讨论|定义|例|总则|附则|评论|相关阅读".split(
-        "|"
-    )
+    ["references", "see also", "external links", "notes", "further reading", "bibliography", "acknowledgments", "acknowledgements", "contents", "table of contents", "index", "copyright", "license", "footnotes", "sources", "links", "gallery", "answer", "exercises", "problems", "review questions", "key terms", "glossary", "learning objectives", "key equations", "section summary", "conceptual questions", "figures", "supporting information", "author contributions", "funding", "change history", "changelog", "changes", "version history", "appendix", "introduction", "overview", "untitled", "notes and references", "related resources", "resources", "discussions", "discussion", "feedback", "comments", "authors", "contact", "about", "media", "photos", "images", "update", "updates", "miscellaneous", "other", "examples", "example", "summary", "proof", "problem", "solution", "solutions", "strategy", "significance", "check your understanding", "making connections", "misc", "todo", "remarks", "data availability", "competing interests", "related work", "citations", "post-history", "critical thinking questions", "self-check questions", "test your understanding", "参考资料", "参考文献", "参考", "引用", "外部链接", "相关链接", "目录", "小结", "总结", "练习", "习题", "例题", "前言", "引言", "简介", "概述", "附录", "导言", "其他", "其它", "后记", "更新", "推荐阅读", "参考资料与注释", "參考資料", "外部連結", "注释", "參見", "参见", "说明", "引入", "实现", "解释", "代码", "代码实现", "分析", "问题", "解法", "示例", "思路", "过程", "性质", "证明", "讨论", "定义", "例", "总则", "附则", "评论", "相关阅读"]
 )
 #: Headings with a part to play in a text of their kind: the question about the title, English.
 GENERIC: dict[str, tuple[str, ...]] = {
@@ -79,8 +68,12 @@ _NUMBER = re.compile(
 )
 _GERUND = re.compile(r"[A-Z]?[a-z]{3,12}ing\b")
 _SHARED = frozenset(
-    "king thing things spring string strings ring wing morning evening building buildings during nothing everything being "
-    "meaning beginning ceiling wedding".split()
+    ["king", "thing", "things", "spring", "string", "strings", "ring", "wing", "morning", "evening", "building", "buildings", "during", "nothing", "everything", "being", "meaning", "beginning", "ceiling", "wedding"]
+)
+_ROMAN = re.compile(r"[IVXLC]{1,8}\.?$")
+_SKIP = re.compile(
+    r"(?:answer|check your|key |note|step|part|chapter|exercise|figure|table|example|more about|link to|read more|an? )\b",
+    re.IGNORECASE,
 )
 _ASKING = re.compile(r"(?:what|who|when|where|why|how|which|is|are|can|do|does|should|did|will)\b", re.IGNORECASE)
 _ASKING_ZH = re.compile(r"如何|怎么|怎样|怎麼|怎樣|为什么|為什麼|什么是|什麼是|哪|何时|何謂|何谓")
@@ -111,6 +104,11 @@ def _title(document: Document) -> str:
     return title if 2 <= len(title) <= 70 and "?" not in title and "？" not in title else ""
 
 
+def has_role(heading: str) -> bool:
+    """True for a heading with a part to play in texts of its kind (Motivation, Results)."""
+    return name_of(heading).lower() in GENERIC or name_of(heading) in _GENERIC_ZH
+
+
 def _question_en(name: str, document: Document, draw: random.Random) -> str:
     title = _title(document)
     generic = GENERIC.get(name.lower())
@@ -119,57 +117,60 @@ def _question_en(name: str, document: Document, draw: random.Random) -> str:
         form = draw.choice(generic)
         return form.replace("{title}", quoted) if title or "{title}" not in form else ""
     words = name.split()
-    if len(words) > 12 or len(name) < 4 or not any(character.isalpha() for character in name) or name[:1].isdigit():
+    if len(words) > 12 or len(name) < 4 or not words[0][:1].isalpha() or _ROMAN.match(name) or _SKIP.match(name):
         return ""
     if _ASKING.match(name) and len(words) > 2:
-        return _asking(name)
-    named = name if name.islower() else title_case_down(name)
-    if _GERUND.match(name) and words[0].lower() not in _SHARED:
+        return _asking(name, document)
+    named = as_written(name, document)
+    if len(words) == 1 and (named[:1].islower() or len(name) < 5):
+        return ""
+    if len(words) > 5 or ":" in name:
+        named = f"“{name}”"
+    elif _GERUND.match(name) and words[0].lower() not in _SHARED:
         return draw.choice(
             (f"What is involved in {named}?", f"What should one know about {named}?", f"How is {named} described?")
         )
-    if len(words) == 1 and (name[:1].islower() or len(name) < 5):
-        return f"What is said about {named}?"
     forms = (
-        f"What is said about {named}?",
-        f"What should a reader know about {named}?",
-        f"What are the main points about {named}?",
-        f"How can {named} be summed up?",
-        f"What is important to understand about {named}?",
-        f"What does the text explain about {named}?",
+        "What is said about {}?",
+        "What should a reader know about {}?",
+        "What are the main points about {}?",
+        "What is important to understand about {}?",
+        "What does the text explain about {}?",
     )
-    return draw.choice(forms)
+    return draw.choice(forms).replace("{}", named)
 
 
-def _asking(name: str) -> str:
+def _asking(name: str, document: Document) -> str:
     """A heading that asks without a question mark: "How to X", "Why X", "What is X"."""
     first, rest = name.split(" ", 1)
     if first.lower() == "how" and rest.lower().startswith("to "):
-        return f"How do you {title_case_down(rest[3:])}?"
-    second = rest.split(" ", 1)[0].lower()
-    if second in ("is", "are", "was", "were", "do", "does", "did", "can", "should", "to"):
-        return f"{first.capitalize()} {title_case_down(rest)}?"
+        return f"How do you {as_written(rest[3:], document)}?"
+    if rest.split(" ", 1)[0].lower() in _AUXILIARY:
+        return f"{first.capitalize()} {as_written(rest, document)}?"
     return ""
 
 
-def title_case_down(name: str) -> str:
-    """A heading in the case that it has inside a sentence: words with capitals only at their head go down,
-    unless the whole heading is a name (every long word has a capital and there are at most three)."""
-    words = name.split()
-    if not words:
-        return name
-    inner = [word for word in words[1:] if len(word) > 3]
-    if inner and all(word[:1].isupper() for word in inner) and len(words) <= 3:
-        return name
-    if inner and all(word[:1].isupper() for word in inner) and len(words) > 5:
-        return " ".join(word if _keeps(word) else word.lower() for word in words)
-    if any(word[:1].isupper() for word in inner):
-        return name
-    return " ".join([words[0] if _keeps(words[0]) else words[0].lower(), *words[1:]])
+_AUXILIARY = frozenset(["is", "are", "was", "were", "do", "does", "did", "can", "should", "to"])
 
 
-def _keeps(word: str) -> bool:
-    return word[1:] != word[1:].lower() or "`" in word or any(character.isdigit() for character in word) or word == "I"
+def as_written(name: str, document: Document) -> str:
+    """A heading in the case that it has inside a sentence: a word goes down where the document writes it small."""
+    text = document.text
+    return " ".join(_down(word, text) for word in name.split())
+
+
+def _down(word: str, text: str) -> str:
+    if word[1:] != word[1:].lower() or not word[:1].isupper() or word == "I":
+        return word
+    lower = word.lower()
+    if lower in _SMALL or f" {lower} " in text or f" {lower}s " in text or f" {lower}," in text or f" {lower}." in text:
+        return lower
+    return word
+
+
+_SMALL = frozenset(
+    ["a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "with", "to", "and", "or", "as", "is", "are", "was", "were", "be", "its", "his", "her", "their", "how", "what", "why"]
+)
 
 
 def _question_zh(name: str, document: Document, draw: random.Random) -> str:
@@ -186,7 +187,7 @@ def _question_zh(name: str, document: Document, draw: random.Random) -> str:
     return draw.choice(
         (
             f"{say('关于')}{quoted}{say('，文中是怎么说的')}？",
-            f"{say('请介绍一下')}{name}。" if False else f"{say('怎样理解')}{quoted}？",
+            f"{say('怎样理解')}{quoted}？",
             f"{quoted}{say('讲的是什么')}？",
             f"{say('文中对')}{quoted}{say('有哪些说明')}？",
         )

@@ -20,9 +20,9 @@ _IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()\n]{0,500}\)")
 _LINK = re.compile(r"\[([^\[\]]{0,400})\]\([^()\n]{0,500}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)")
 _REFERENCE_LINK = re.compile(r"\[([^\[\]]{1,300})\]\s?\[[^\[\]]{0,200}\]")
 _FOOTNOTE = re.compile(
-    r"\s?\[(?:\^[^\[\]]{1,40}|[\d,;–\- ]{1,30}|#[^\[\]]{0,40}|[a-z]|note \d{1,3}|citation needed|edit)\]_?"
+    r"\s?\[(?:\^[^\[\]]{1,40}|[\d,;–\- ]{1,30}|#[^\[\]]{0,40}|[a-z](?=\](?![A-Za-z]))|note \d{1,3}|citation needed|edit)\]_?"
 )
-_BRACKET = re.compile(r"\[([A-Za-z][^\[\]]{1,200})\]_?")
+_BRACKET = re.compile(r"\[([A-Za-z][^\[\]]{0,200})\]_?")
 _RST_LINK = re.compile(r"`([^`<>]{1,300}?)\s?<[^`<>]{1,400}>`_{1,2}")
 _RST_NAMED = re.compile(r"`([^`]{1,200})`_{1,2}")
 _ROLE = re.compile(r":([A-Za-z][\w:+-]{0,40}):`([^`]{1,300})`")

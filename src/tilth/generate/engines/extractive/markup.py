@@ -160,8 +160,7 @@ def _line_tag(state: _Html, name: str) -> None:
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
 _EDGE = re.compile(r"\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}(?:\[([^\[\]\n]{0,120})\])?")
 _DROP = frozenset(
-    "equation align gather multline eqnarray displaymath math figure tikzpicture verbatim lstlisting prooftree tikzcd "
-    "thebibliography longtable alignat array forest picture CD comment prob parts eocesol".split()
+    ["equation", "align", "gather", "multline", "eqnarray", "displaymath", "math", "figure", "tikzpicture", "verbatim", "lstlisting", "prooftree", "tikzcd", "thebibliography", "longtable", "alignat", "array", "forest", "picture", "CD", "comment", "prob", "parts", "eocesol"]
 )
 _DISPLAY = re.compile(r"\$\$[^$]{0,4000}\$\$|\\\[[^\[\]]{0,3000}\\\]")
 _HEADING = re.compile(
@@ -175,7 +174,7 @@ _NOTHING = re.compile(
     r"~?\\(?:cite[a-z]{0,6}|footcite[a-z]{0,8}|footfullcite|label|index|indexdef|indexsee|vspace|hspace|input|include|usepackage|"
     r"documentclass|includegraphics|olfileid|bibliography[a-z]{0,5}|setlength|phantomsection|tableofcontents|maketitle|"
     r"noindent|medskip|smallskip|bigskip|centering|newpage|clearpage|protect|par)\b\*?(?:\[[^\[\]]{0,200}\]){0,3}"
-    r"(?:\{[^{}]{0,300}\}){0,2}"
+    r"(?:\{[^{}]{0,300}\}){0,3}"
 )
 _STYLE = re.compile(
     r"\\(?:emph|textbf|textit|texttt|textsc|textrm|textsf|term|define|indexdef|text|underline|mbox|hl|data|var|resp|key|"
@@ -272,14 +271,19 @@ def _inside(text: str, stack: list[str]) -> str:
     for name in reversed(stack):
         if name in ("itemize", "description", "enumerate", "itemize*"):
             mark = "\n1. " if name == "enumerate" else "\n- "
-            return _ITEM.sub(lambda match, mark=mark: f"{mark}{match[1] + ': ' if match[1] else ''}", text)
+            return _ITEM.sub(rf"{mark}\1: ", text).replace(f"{mark}: ", mark)
         if name in ("tabular", "tabularx"):
             kind = _rows
             break
     return kind(text) if kind else _ITEM.sub("\n- ", text)
 
 
+_COLUMNS = re.compile(r"\s*(?:\{[^{}\n]{0,60}\}){1,2}")
+
+
 def _rows(text: str) -> str:
     """Rows of a tabular as pipe lines."""
+    columns = _COLUMNS.match(text)
+    text = text[columns.end() :] if columns else text
     rows = (row.replace("\\hline", "").strip() for row in text.split("\\\\"))
     return "\n" + "\n".join(f"| {' '.join(row.split()).replace(' & ', ' | ')} |" for row in rows if "&" in row) + "\n"

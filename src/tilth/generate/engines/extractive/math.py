@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from tilth.generate.engines.extractive.quantities import Quantity, plain, quantities
-from tilth.generate.engines.extractive.structure import Document
-from tilth.generate.engines.extractive.tables import Grid, grids, numeric_column
+from tilth.generate.engines.extractive.document import Document
+from tilth.generate.engines.extractive.quantities import quantities
+from tilth.generate.engines.extractive.quantity import Quantity, plain
+from tilth.generate.engines.extractive.tables import Grid, grids, measures, numeric_column
 from tilth.generate.engines.extractive.wording import Words, words_for
 
 MOST_TRIED = 40  # candidate problems built for one document
@@ -23,13 +24,9 @@ LIKE = 500  # the larger of two compared numbers is at most this many times the 
 GROUPS = (50, 80, 100, 120, 150, 200, 240, 250, 300, 400, 500, 600, 800, 1000, 2000, 4000, 5000, 10000)
 SPANS = ((2, 5), (3, 7), (4, 9), (5, 12), (6, 10), (8, 20))
 _DURATIONS = frozenset(
-    "seconds minutes hours days weeks months years 小时 分钟 秒 天 日 个月 年 周 小時 分鐘 個月".split()
+    ["seconds", "minutes", "hours", "days", "weeks", "months", "years", "小时", "分钟", "秒", "天", "日", "个月", "年", "周", "小時", "分鐘", "個月"]
 )
 _PLURAL = {"person": "people", "child": "children", "copy": "copies"}
-_NO_SUM = frozenset(
-    "year years no no. # rank season position pos id date age pick number round week episode day code level grade year(s) "
-    "port index version chapter 份 年份 年 序号 編號 编号 排名 日期 编码 位置 版本 端口".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def problem(document: Document, draw: random.Random, room: int) -> str | None:
     return text if len(text) <= room else None
 
 
-def _from_quantities(found: list[Quantity], say: Words, draw: random.Random) -> Problem | None:
+def _from_quantities(found: Sequence[Quantity], say: Words, draw: random.Random) -> Problem | None:
     """Try the kinds of problem in a drawn order; years come later, since nearly every text has some."""
     makers: list[tuple[float, Callable[[], Problem | None]]] = []
     for quantity in found if not say.tongue.chinese else ():
@@ -71,7 +68,7 @@ def _from_quantities(found: list[Quantity], say: Words, draw: random.Random) -> 
     return None
 
 
-def _groups(found: list[Quantity]) -> dict[tuple[str, str], list[Quantity]]:
+def _groups(found: Sequence[Quantity]) -> dict[tuple[str, str], list[Quantity]]:
     """Quantities by kind and unit, one a value, groups of at least two."""
     groups: dict[tuple[str, str], list[Quantity]] = defaultdict(list)
     for quantity in found:
@@ -101,7 +98,10 @@ def _same_unit(group: list[Quantity], say: Words, draw: random.Random) -> Proble
         return None
     low, high = sorted(pair, key=lambda quantity: quantity.value)
     a, b, difference = plain(high.value), plain(low.value), plain(high.value - low.value)
-    steps = [*_written_out((high, low), say), say("difference", a=a, b=b, c=difference, unit=high.name)]
+    steps = [
+        *_written_out((high, low), say),
+        say("difference", a=a, b=b, c=difference, unit=named(high.value - low.value, high.name)),
+    ]
     shown = {"high": high.shown, "low": low.shown, "unit": high.name}
     if high.unit in _DURATIONS and draw.random() < 0.4:
         total = plain(high.value + low.value)
@@ -150,12 +150,15 @@ def _years(group: list[Quantity], say: Words, draw: random.Random) -> Problem | 
     if len(dates) < 2:
         return None
     values = [quantity.value for quantity in dates]
+    spans = [after - before for before, after in zip(values, values[1:], strict=False)]
+    if min(spans) < 2:
+        return None
     if len(dates) == 3:
-        return _gaps(dates, say)
-    span = values[1] - values[0]
+        return _gaps(dates, say) if spans[0] != spans[1] else None
+    span = spans[0]
     one, two = plain(values[0]), plain(values[1])
     steps = [say("years_between", a=two, b=one, c=plain(span))]
-    if draw.random() < 0.5:
+    if span >= 20 and draw.random() < 0.5:
         decades = plain(span / 10)
         steps.append(say("decades", a=plain(span), b=decades))
         answer = say("answer_decades", span=plain(span), decades=decades)
@@ -241,17 +244,15 @@ def _from_tables(document: Document, say: Words, draw: random.Random) -> Problem
 def _column(grid: Grid, column: int, say: Words, draw: random.Random) -> Problem | None:
     numbers = numeric_column(grid, column)
     name = grid.header[column]
-    if numbers is None or not summable(name, numbers):
+    if numbers is None or column == grid.key or min(numbers) < 0 or not measures(name, numbers):
         return None
     start = draw.randrange(max(1, len(grid.rows) - 2))
     rows, values = grid.rows[start : start + 3], numbers[start : start + 3]
-    if len({row[0] for row in rows}) < 3 or len(set(values)) < 2:
+    if len({row[grid.key] for row in rows if row[grid.key]}) < 3 or len(set(values)) < 2:
         return None
     total, high, low = sum(values, Decimal(0)), max(values), min(values)
-    if any(value < 0 for value in values):
-        return None
     mean, sign = quotient(total, Decimal(3))
-    listed = say("listing_join").join(say("listing_row", name=row[0], cell=row[column]) for row in rows)
+    listed = say("listing_join").join(say("listing_row", name=row[grid.key], cell=row[column]) for row in rows)
     steps = (
         say("add_three", sum=" + ".join(plain(value) for value in values), total=plain(total)),
         say("average", total=plain(total), mean=plain(mean), sign=sign),
@@ -263,14 +264,14 @@ def _column(grid: Grid, column: int, say: Words, draw: random.Random) -> Problem
     return Problem(say("listing", column=name, rows=listed), say("ask_column"), steps, answer)
 
 
-def summable(name: str, numbers: Sequence[Decimal]) -> bool:
-    """False for columns that count or date rows instead of measuring: years, ranks, running numbers."""
-    words = name.lower().replace("/", " ").split()
-    if not words or any(word in _NO_SUM for word in words):
-        return False
-    if all(1000 <= value <= 2100 and value == value.to_integral_value() for value in numbers):
-        return False
-    return not all(second - first == 1 for first, second in zip(numbers, numbers[1:], strict=False))
+_SINGULAR = {"feet": "foot", "inches": "inch", "people": "person", "percentage points": "percentage point"}
+
+
+def named(value: Decimal, name: str) -> str:
+    """The unit's name for `value`: singular for one in English, as it is otherwise."""
+    if value != 1 or not name.isascii():
+        return name
+    return _SINGULAR.get(name) or (name.removesuffix("s") if not name.endswith(")") else name)
 
 
 def quotient(numerator: Decimal, denominator: Decimal) -> tuple[Decimal, str]:

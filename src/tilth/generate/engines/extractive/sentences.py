@@ -15,17 +15,11 @@ _END = re.compile(r"[.!?][\"”’')\]]{0,3}\s+(?=[\"“‘'(\[$`]{0,2}[A-Z0-9À
 _END_ZH = re.compile(r"[。！？．!?][”」』’\"）)]{0,3}")
 _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]{0,12})\.$")
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr st vs etc e.g i.e cf al no fig figs eq eqs sec secs ch vol pp ed eds prof sen rep gov gen col capt lt "
-    "sgt rev hon inc ltd co corp dept est approx jr sr mt ft ave blvd jan feb mar apr jun jul aug sep sept oct nov dec "
-    "u.s u.k d.c a.m p.m ph.d b.c a.d def thm prop viz esp op ca".split()
+    ["mr", "mrs", "ms", "dr", "st", "vs", "etc", "e.g", "i.e", "cf", "al", "no", "fig", "figs", "eq", "eqs", "sec", "secs", "ch", "vol", "pp", "ed", "eds", "prof", "sen", "rep", "gov", "gen", "col", "capt", "lt", "sgt", "rev", "hon", "inc", "ltd", "co", "corp", "dept", "est", "approx", "jr", "sr", "mt", "ft", "ave", "blvd", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "d.c", "a.m", "p.m", "ph.d", "b.c", "a.d", "def", "thm", "prop", "viz", "esp", "op", "ca"]
 )
 _START = re.compile(r"[\"“‘'(\[`$]{0,2}[A-Z0-9À-Þ]")
 _LEANING = frozenset(
-    "this that these those it its they their them he his him she her hers such however but and so or nor yet therefore "
-    "thus hence also instead moreover furthermore additionally similarly likewise consequently accordingly nevertheless "
-    "nonetheless otherwise then there here both neither either another others again meanwhile finally still besides "
-    "conversely indeed alternatively first second third secondly thirdly next later afterwards we i you my our your one "
-    "some which who what how why where ok yes no well now because not specifically rather too".split()
+    ["this", "that", "these", "those", "it", "its", "they", "their", "them", "he", "his", "him", "she", "her", "hers", "such", "however", "but", "and", "so", "or", "nor", "yet", "therefore", "thus", "hence", "also", "instead", "moreover", "furthermore", "additionally", "similarly", "likewise", "consequently", "accordingly", "nevertheless", "nonetheless", "otherwise", "then", "there", "here", "both", "neither", "either", "another", "others", "again", "meanwhile", "finally", "still", "besides", "conversely", "indeed", "alternatively", "first", "second", "third", "secondly", "thirdly", "next", "later", "afterwards", "we", "i", "you", "my", "our", "your", "one", "some", "which", "who", "what", "how", "why", "where", "ok", "yes", "no", "well", "now", "because", "not", "specifically", "rather", "too"]
 )
 _LEANING_PHRASE = re.compile(
     r"(?:In (?:this|that|these|such|other|addition|contrast|fact|particular|short|turn|each|both)|For (?:example|instance|this|"
@@ -56,12 +50,7 @@ _LETTER = re.compile(r"[A-Za-zÀ-ɏ]")
 _HAN = re.compile(r"[㐀-鿿]")
 #: Formula commands that any Markdown viewer renders; others are an author's own macros and unreadable elsewhere.
 _KNOWN_MATH = frozenset(
-    "alpha beta gamma delta epsilon varepsilon theta lambda mu nu pi rho sigma tau phi varphi omega eta zeta xi chi psi "
-    "Delta Sigma Omega Gamma Lambda Theta Phi Pi frac sqrt sum prod int times cdot div pm leq le geq ge neq ne approx "
-    "equiv infty in notin subset subseteq cup cap emptyset to rightarrow leftarrow Rightarrow mapsto log ln exp sin cos "
-    "tan min max lim mathbb mathbf mathcal mathrm text mathsf bar hat tilde vec dot partial nabla ldots dots cdots left "
-    "right forall exists sim circ ast deg land lor lnot bmod pmod mid parallel perp angle top lfloor rfloor lceil rceil "
-    "boldsymbol operatorname quad gg ll propto".split()
+    ["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "theta", "lambda", "mu", "nu", "pi", "rho", "sigma", "tau", "phi", "varphi", "omega", "eta", "zeta", "xi", "chi", "psi", "Delta", "Sigma", "Omega", "Gamma", "Lambda", "Theta", "Phi", "Pi", "frac", "sqrt", "sum", "prod", "int", "times", "cdot", "div", "pm", "leq", "le", "geq", "ge", "neq", "ne", "approx", "equiv", "infty", "in", "notin", "subset", "subseteq", "cup", "cap", "emptyset", "to", "rightarrow", "leftarrow", "Rightarrow", "mapsto", "log", "ln", "exp", "sin", "cos", "tan", "min", "max", "lim", "mathbb", "mathbf", "mathcal", "mathrm", "text", "mathsf", "bar", "hat", "tilde", "vec", "dot", "partial", "nabla", "ldots", "dots", "cdots", "left", "right", "forall", "exists", "sim", "circ", "ast", "deg", "land", "lor", "lnot", "bmod", "pmod", "mid", "parallel", "perp", "angle", "top", "lfloor", "rfloor", "lceil", "rceil", "boldsymbol", "operatorname", "quad", "gg", "ll", "propto"]
 )
 
 
@@ -92,7 +81,7 @@ def _abbreviates(text: str, start: int, stop: int) -> bool:
 
 def whole(sentence: str, chinese: bool) -> bool:
     """True for a sentence that can be quoted: complete, of readable length, free of holes, links and stray markup."""
-    if HOLE in sentence or "|" in sentence or "{{" in sentence:
+    if HOLE in sentence or "|" in sentence or "{{" in sentence or "orem ipsum" in sentence:
         return False
     return _whole_zh(sentence) if chinese else _whole_en(sentence)
 
@@ -133,6 +122,18 @@ def readable_math(text: str) -> bool:
     return all(command[1:] in _KNOWN_MATH for formula in formulas for command in _COMMAND.findall(formula))
 
 
+def clear(text: str) -> bool:
+    """True for a piece of text without holes, links, templates and unreadable formulas."""
+    return (
+        HOLE not in text
+        and "http" not in text
+        and "{{" not in text
+        and "orem ipsum" not in text
+        and balanced(text)
+        and readable_math(text)
+    )
+
+
 def balanced(text: str) -> bool:
     """True where brackets and curly quotes pair up by count."""
     return (
@@ -156,11 +157,12 @@ def leans(sentence: str, chinese: bool) -> bool:
 
 
 def shorten(sentence: str, limit: int) -> str:
-    """`sentence` if it fits, else its longest run of whole clauses within `limit` characters, else cut at a word."""
+    """`sentence` if it fits, else its longest run of whole clauses within `limit` characters, else cut at a
+    word; an ellipsis says that it was cut."""
     if len(sentence) <= limit:
         return sentence
     head = sentence[:limit]
     cut = max(head.rfind(mark) for mark in (", ", "; ", "，", "；", " – ", " (", "（"))
     if cut < limit // 2:
         cut = head.rfind(" ")
-    return head[: cut if cut > 0 else limit].rstrip(" ,;，；–(（")
+    return head[: cut if cut > 0 else limit].rstrip(" ,;，；–(（") + " …"

@@ -6,14 +6,15 @@ in sentences and articles of law, the first of these that gives at least two row
 
 import random
 import re
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 
 from tilth.generate.engines.extractive import sentences
-from tilth.generate.engines.extractive.facts import facts, year_of
+from tilth.generate.engines.extractive.document import Block, Document, Item
+from tilth.generate.engines.extractive.facts import facts
+from tilth.generate.engines.extractive.facts_en import year_of
 from tilth.generate.engines.extractive.quantities import quantities
-from tilth.generate.engines.extractive.structure import Document, Item
-from tilth.generate.engines.extractive.tables import MOST_ROWS, Grid, fit, grids, numeric_column
+from tilth.generate.engines.extractive.table_questions import Asked, ask_table
+from tilth.generate.engines.extractive.tables import MOST_ROWS, Grid, fit, grids
 
 _TERM = re.compile(r"([^:：–—]{2,60}?)\s?(?:[:：]\s?| [–—-] |——|—)(\S.{3,600})$")
 _ARTICLE = re.compile(r"(第[一二三四五六七八九十百零\d]{1,7}条)[ 　]{0,4}")
@@ -26,7 +27,7 @@ def table(document: Document, draw: random.Random, room: int) -> str | None:
         found = source(document, draw)
         if found is None:
             continue
-        asked = _ask(found, document, draw)
+        asked = ask_table(found, document.tongue, draw)
         if asked is None:
             continue
         text = _layout(found, asked, document, draw)
@@ -64,16 +65,36 @@ def _records(document: Document, draw: random.Random) -> Grid | None:
 
 
 def _pairs(document: Document, _draw: random.Random) -> Grid | None:
-    """A block of at least three key-value lines with distinct keys."""
-    best: list[tuple[str, ...]] = []
+    """The longest block of at least three key-value lines with distinct keys; a document's own card is left out."""
+    best: tuple[tuple[str, ...], ...] = ()
     caption = ""
-    for section in document.sections[:60]:
+    for section in document.sections[:200]:
         for block in section.blocks:
-            if block.kind == "pairs" and len({key for key, _ in block.rows}) == len(block.rows) > max(2, len(best)):
-                best, caption = list(block.rows), section.heading or document.title
-    return (
-        fit(_names(document, "pairs"), best[:MOST_ROWS], caption, named=False, kind="pairs") if len(best) >= 3 else None
-    )
+            keys = {row[0] for row in block.rows}
+            if block.kind == "pairs" and len(keys) == len(block.rows) > max(2, len(best)) and not _is_card(keys):
+                best, caption = block.rows, section.heading or document.title
+    return fit(_names(document, "pairs"), best[:MOST_ROWS], caption, named=False, kind="pairs") if best else None
+
+
+_CARD = frozenset(
+    ["pep", "title", "author", "status", "type", "created", "post-history", "resolution", "requires", "replaces", "topic", "discussions-to", "version", "last-modified", "content-type", "python-version", "sponsor", "pep-delegate", "feature", "name", "start", "date", "rfc", "pr", "rust", "issue", "tracking"]
+)
+
+
+def _is_card(keys: Iterable[str]) -> bool:
+    """True for the keys of a document's card (number, author, status), which says little about its matter."""
+    words = [word for key in keys for word in key.lower().split()]
+    return sum(word in _CARD for word in words) * 2 > len(words)
+
+
+def _card(document: Document, _draw: random.Random) -> Grid | None:
+    """The document's card, where nothing else gives a table."""
+    for section in document.sections[:2]:
+        for block in section.blocks[:4]:
+            rows = list(block.rows) if block.kind == "pairs" else [row for row in map(_term, block.items) if row]
+            if len(rows) >= 3 and _is_card(row[0] for row in rows):
+                return fit(_names(document, "pairs"), rows[:MOST_ROWS], document.title, named=False, kind="pairs")
+    return None
 
 
 def _terms(document: Document, draw: random.Random) -> Grid | None:
@@ -81,29 +102,21 @@ def _terms(document: Document, draw: random.Random) -> Grid | None:
     candidates: list[Grid] = []
     for section in document.sections:
         for block in section.blocks:
-            if block.kind != "list" or len(candidates) >= 6:
-                continue
-            top = [item for item in block.items if item.depth == 0][:40]
-            coded = [(item.text.rstrip("：: ."), f"`{item.code}`") for item in top if _short_code(item)]
-            caption = section.heading or document.title
-            if len(coded) >= 2 and len(coded) * 2 >= len(top):
-                found = fit(
-                    _names(document, "code"),
-                    [row for row in coded if "`" not in row[0]] or coded,
-                    caption,
-                    named=False,
-                    kind="code",
-                )
-            else:
-                rows = [row for row in map(_term, top) if row]
-                found = (
-                    fit(_names(document, "terms"), rows, caption, named=False, kind="terms")
-                    if len(rows) >= max(2, len(top) // 2)
-                    else None
-                )
-            if found is not None:
-                candidates.append(found)
+            if block.kind == "list" and len(candidates) < 6:
+                found = _list_grid(block, section.heading or document.title, document)
+                candidates += [found] if found is not None else []
     return draw.choice(candidates) if candidates else None
+
+
+def _list_grid(block: Block, caption: str, document: Document) -> Grid | None:
+    top = [item for item in block.items if item.depth == 0][:40]
+    coded = [(item.text.rstrip("：: ."), f"`{item.code}`") for item in top if _short_code(item)]
+    if len(coded) >= 2 and len(coded) * 2 >= len(top):
+        return fit(_names(document, "code"), coded, caption, named=False, kind="code")
+    rows = [row for row in map(_term, top) if row]
+    if len(rows) < max(2, len(top) // 2) or _is_card(row[0] for row in rows):
+        return None
+    return fit(_names(document, "terms"), rows, caption, named=False, kind="terms")
 
 
 def _short_code(item: Item) -> bool:
@@ -117,7 +130,9 @@ def _term(item: Item) -> tuple[str, str] | None:
         return None
     if match[1][-1].isdigit() and match[2][:1].isdigit():
         return None
-    return (match[1].strip(" `*"), match[2].strip()) if sentences.balanced(match[1]) else None
+    term = match[1].strip(" *")
+    term = term.replace("`", "") if term.count("`") % 2 else term
+    return (term, match[2].strip()) if term and sentences.balanced(term) else None
 
 
 def _definitions(document: Document, _draw: random.Random) -> Grid | None:
@@ -189,8 +204,7 @@ def _dated(sentence: str) -> str | None:
 
 
 _DATE_WORDS = frozenset(
-    "in since by from until to after before during around january february march april may june july august september "
-    "october november december early late between".split()
+    ["in", "since", "by", "from", "until", "to", "after", "before", "during", "around", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "early", "late", "between"]
 )
 
 
@@ -229,7 +243,7 @@ def _articles(document: Document, draw: random.Random) -> Grid | None:
 
 
 _Source = Callable[[Document, random.Random], Grid | None]
-_SOURCES: tuple[_Source, ...] = (_existing, _records, _pairs, _terms, _definitions, _articles, _events, _figures)
+_SOURCES: tuple[_Source, ...] = (_existing, _records, _pairs, _terms, _definitions, _articles, _events, _figures, _card)
 
 _COLUMN_NAMES = {
     "pairs": (("Field", "Value"), ("项目", "内容")),
@@ -247,191 +261,7 @@ def _names(document: Document, kind: str) -> tuple[str, ...]:
     return tuple(document.tongue.say(name) for name in chinese) if document.tongue.chinese else english
 
 
-# ---- the question ----
-
-_Asked = tuple[str, str]
-
-
-def _ask(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    """A question of a drawn kind with its answer; looking up a cell is the last resort."""
-    makers: list[Callable[[Grid, Document, random.Random], _Asked | None]] = [
-        _extreme,
-        _compare,
-        _count,
-        _reverse,
-        _first_event,
-    ]
-    draw.shuffle(makers)
-    for make in makers if draw.random() < 0.75 else ():
-        asked = make(grid, document, draw)
-        if asked is not None:
-            return asked
-    return _lookup(grid, document, draw) or _reverse(grid, document, draw)
-
-
-def _unique(grid: Grid, column: int) -> list[int]:
-    """Rows whose cell in `column` is filled and stands there once."""
-    cells = [row[column] for row in grid.rows]
-    return [index for index, text in enumerate(cells) if text and cells.count(text) == 1]
-
-
-def _lookup(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    rows = _unique(grid, 0)
-    if not rows:
-        return None
-    row = grid.rows[draw.choice(rows)]
-    column = draw.choice([column for column in range(1, len(row)) if row[column]] or [0])
-    if column == 0:
-        return None
-    key, name = row[0], grid.header[column]
-    if document.tongue.chinese:
-        say = document.tongue.say
-        forms = _LOOKUP_ZH.get(grid.kind, ("根据表格，“{key}”的“{name}”是什么？", "表中“{key}”一行的“{name}”是什么？"))
-        return say(draw.choice(forms)).format(key=key, name=name), row[column]
-    forms = _LOOKUP.get(grid.kind)
-    if forms is None:
-        forms = _LOOKUP["named"] if grid.named else _LOOKUP["attribute"]
-    return draw.choice(forms).format(key=key, name=name), row[column]
-
-
-_LOOKUP = {
-    "named": (
-        "According to the table, what is given for “{name}” in the row “{key}”?",
-        "Which “{name}” does the table list for “{key}”?",
-    ),
-    "attribute": ("What does the table give for “{key}”?", "According to the table, what is stated under “{key}”?"),
-    "pairs": ("What does the table give as “{key}”?", "According to the table, what is the value of “{key}”?"),
-    "code": ("Which command does the table give for this task: “{key}”?", "What command should be used for “{key}”?"),
-    "terms": ("How does the table describe “{key}”?", "What does the table say about “{key}”?"),
-    "definitions": ("How does the table define “{key}”?", "What does “{key}” mean according to the table?"),
-    "events": ("According to the table, what happened in {key}?", "Which event does the table list for {key}?"),
-    "figures": (
-        "Which statement does the figure “{key}” belong to?",
-        "What does the table say about the figure “{key}”?",
-    ),
-}
-_LOOKUP_ZH = {
-    "bitext": ("根据表格，“{key}”的{name}是什么？", "“{key}”对应的{name}是哪一句？"),
-    "code": ("要完成“{key}”，应使用表中的哪条命令？", "根据表格，“{key}”的命令是什么？"),
-    "terms": ("表中怎样说明“{key}”？", "根据表格，“{key}”的说明是什么？"),
-    "definitions": ("根据表格，“{key}”的含义是什么？", "表中怎样解释“{key}”？"),
-    "events": ("根据表格，{key}年发生了什么？", "表中{key}年的事件是什么？"),
-    "figures": ("“{key}”这个数值出自表中的哪一句？",),
-    "articles": ("根据表格，{key}规定了什么？", "表中{key}的内容是什么？"),
-}
-
-
-def _reverse(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    """From a cell back to the row's first cell."""
-    if grid.kind == "figures":
-        return None
-    column = draw.randrange(1, len(grid.header))
-    rows = [
-        index for index in _unique(grid, column) if len(grid.rows[index][column]) <= 90 and index in _unique(grid, 0)
-    ]
-    if not rows:
-        return None
-    row = grid.rows[draw.choice(rows)]
-    first, name, value = grid.header[0], grid.header[column], row[column].rstrip("。.")
-    if document.tongue.chinese:
-        form = draw.choice(("表中哪一项的“{name}”是“{value}”？", "根据表格，“{value}”对应的“{first}”是什么？"))
-        return document.tongue.say(form).format(name=name, value=value, first=first), row[0]
-    if grid.kind == "code":
-        return f"What is the command {value} used for?", row[0]
-    if grid.kind == "events":
-        return f"In which year did the following happen, according to the table: “{value}”?", row[0]
-    form = draw.choice(
-        (
-            "Which entry under “{first}” has “{value}” as its “{name}”?",
-            "For which “{first}” does the table list “{value}” under “{name}”?",
-        )
-    )
-    return form.format(name=name, value=value, first=first), row[0]
-
-
-def _numeric(grid: Grid, draw: random.Random) -> tuple[int, list[Decimal]] | None:
-    """A drawn numeric column, or None; a table whose first cells repeat cannot name its rows."""
-    if len(_unique(grid, 0)) < len(grid.rows):
-        return None
-    found = [
-        (column, numbers)
-        for column in range(1, len(grid.header))
-        if (numbers := numeric_column(grid, column)) is not None
-    ]
-    return draw.choice(found) if found else None
-
-
-def _extreme(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    chosen = _numeric(grid, draw)
-    if chosen is None:
-        return None
-    column, numbers = chosen
-    largest = draw.random() < 0.6
-    best = max(numbers) if largest else min(numbers)
-    if numbers.count(best) != 1:
-        return None
-    row = grid.rows[numbers.index(best)]
-    if document.tongue.chinese:
-        form = "表中“{name}”数值最{which}的是哪一项？"
-        question = document.tongue.say(form).format(name=grid.header[column], which="大" if largest else "小")
-        return question, f"{row[0]}（{row[column]}）"
-    which = draw.choice(("highest", "largest")) if largest else draw.choice(("lowest", "smallest"))
-    return (
-        f"Which entry under “{grid.header[0]}” has the {which} value for “{grid.header[column]}”?",
-        f"{row[0]} ({row[column]})",
-    )
-
-
-def _compare(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    chosen = _numeric(grid, draw)
-    if chosen is None:
-        return None
-    column, numbers = chosen
-    one, two = draw.sample(range(len(numbers)), 2)
-    if numbers[one] == numbers[two]:
-        return None
-    winner = one if numbers[one] > numbers[two] else two
-    names = (grid.rows[one][0], grid.rows[two][0])
-    if document.tongue.chinese:
-        form = document.tongue.say("“{one}”和“{two}”相比，哪一项的“{name}”数值更大？")
-        return form.format(
-            one=names[0], two=names[1], name=grid.header[column]
-        ), f"{grid.rows[winner][0]}（{grid.rows[winner][column]}）"
-    question = f"Which has the higher value for “{grid.header[column]}”: {names[0]} or {names[1]}?"
-    return question, f"{grid.rows[winner][0]} ({grid.rows[winner][column]})"
-
-
-def _count(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    """How many rows share a value."""
-    if not grid.named:
-        return None
-    repeated = [
-        (column, value)
-        for column in range(1, len(grid.header))
-        for value in dict.fromkeys(row[column] for row in grid.rows)
-        if value and len(value) <= 40 and 2 <= sum(row[column] == value for row in grid.rows) < len(grid.rows)
-    ]
-    if not repeated:
-        return None
-    column, value = draw.choice(repeated)
-    count = sum(row[column] == value for row in grid.rows)
-    if document.tongue.chinese:
-        form = document.tongue.say("表中有多少行的“{name}”是“{value}”？")
-        return form.format(name=grid.header[column], value=value), str(count)
-    return f"How many rows of the table have “{value}” under “{grid.header[column]}”?", str(count)
-
-
-def _first_event(grid: Grid, document: Document, draw: random.Random) -> _Asked | None:
-    if grid.kind != "events":
-        return None
-    last = draw.random() < 0.5
-    row = max(grid.rows) if last else min(grid.rows)
-    if document.tongue.chinese:
-        return document.tongue.say(f"表中最{'晚' if last else '早'}的事件发生在哪一年？"), row[0]
-    return f"Which year is the {'latest' if last else 'earliest'} in the table?", row[0]
-
-
-def _layout(grid: Grid, asked: _Asked, document: Document, draw: random.Random) -> str:
+def _layout(grid: Grid, asked: Asked, document: Document, draw: random.Random) -> str:
     """Caption or none, table, question and answer, plain or bold."""
     lines = [
         "| " + " | ".join(grid.header) + " |",
@@ -445,7 +275,7 @@ def _layout(grid: Grid, asked: _Asked, document: Document, draw: random.Random) 
     gap = "" if document.tongue.chinese else " "
     question, answer = asked
     answer = (
-        answer if answer[-1] in ".。!！?？)）`" or document.tongue.chinese is False and len(answer) < 40 else answer
+        answer if answer[-1] in ".。!！?？)）`" or (document.tongue.chinese is False and len(answer) < 40) else answer
     )
     caption = f"### {grid.caption}\n\n" if grid.caption and draw.random() < 0.5 else ""
     if draw.random() < 0.5:
