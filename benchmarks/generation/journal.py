@@ -3,11 +3,12 @@ request.
 """
 
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any
 
 from harness.contenders import Job, complete, recipe, run_tilth
 from harness.documents import write_parquet
-from harness.figures import ratios, spread
+from harness.figures import Spread, ratios, spread
 from harness.results import fresh_folder, save, say
 from harness.servers import serving
 
@@ -29,14 +30,16 @@ def journal(args: Namespace) -> int:
                 state = "on " if on else "off"
                 say(f"round {number + 1} journal {state}: {figures.cpu_s:.2f} CPU-s, {figures.wall_s:.2f} s")
     summary = {kind: _over(runs, kind) for kind in ("cpu_s", "wall_s")}
-    save("journal", args, {"runs": runs, "summary": summary, "asked": ASKED})
+    save(
+        "journal", args, {"runs": runs, "summary": {kind: asdict(one) for kind, one in summary.items()}, "asked": ASKED}
+    )
     say(
         f"journal on over off: CPU {summary['cpu_s'].text(3)}, wall {summary['wall_s'].text(3)}; asked: at most {ASKED}"
     )
     return 0 if summary["cpu_s"].median <= ASKED else 1
 
 
-def _over(runs: list[dict[str, Any]], kind: str) -> Any:
+def _over(runs: list[dict[str, Any]], kind: str) -> Spread:
     """On over off, round by round."""
     by_round = {
         on: [run[kind] for run in sorted(runs, key=lambda r: r["round"]) if run["on"] is on] for on in (True, False)

@@ -80,10 +80,10 @@ UNITS = (
     "volumes",
 )
 CLOSINGS = (
-    "which the later accounts confirm",
+    "which later letters confirm",
     "although the first plans said otherwise",
     "and the same holds today",
-    "as the printed tables show",
+    "as the printed accounts show",
     "because the river had shifted",
     "before the new road was built",
     "while prices went on rising",
