@@ -69,8 +69,8 @@ rephrased (rephrase from documents)
   = 1,236 routed
   +   100 table: too few table rows
   +    80 math: too few numbers
-  1,236 routed pairs made 1,240 rewrites: long documents have windows
-  1,240 rewrites
+  1,236 routed pairs made 1,240 rewrites, since long documents have windows
+  1,240 rewrites asked for
   = 1,204 kept
   +    33 refused: no steps
   +     2 loop
@@ -140,7 +140,7 @@ def test_money_sessions_reuse_and_alarms_are_shown():
     }
     ledger["steps"][1]["alarms"] = [alarm]
     text = ledger_text(ledger)
-    assert "12.50 USD, 1 h 02 min, 1 min 30 s of GPU over 2 sessions" in text
+    assert "12.50 USD (price: m), 1 h 02 min, 1 min 30 s of GPU over 2 sessions" in text
     assert "1,240 requests, 40 answers reused" in text
     assert "alarm: faq, openings 0.37 (limit 0.20): all begin alike" in text
     assert "1 collapse alarm: read the examples" in text
@@ -152,3 +152,44 @@ def test_control_characters_never_reach_the_terminal():
     ledger["steps"][1]["ledger"]["reasons"]["bad\x1b[31m"] = 0
     ledger["steps"][0]["name"] = "n\x1b"
     assert not set("\x1b\x07\x9b") & set(ledger_text(ledger))
+
+
+def test_a_price_file_s_record_gives_its_date_and_says_when_it_is_old():
+    price = {"date": "2025-01-02", "source": "the maker's page", "stale": True}
+    text = ledger_text(changed(cost=LEDGER["cost"] | {"money": 0.25, "price": price}))
+    assert "0.2500 USD (price of 2025-01-02 from the maker's page, which is old: look it up again)" in text
+
+
+def test_an_unfinished_step_says_how_many_shards_its_sums_cover():
+    ledger = changed(state="stopped")
+    ledger["steps"][1]["shards"] = {"done": 3, "of": 8}
+    assert "3 of 8 shards are done; the sums are theirs" in ledger_text(ledger)
+
+
+def test_a_recipe_that_only_reads_has_no_engine():
+    ledger = changed(engine=None)
+    ledger["steps"] = ledger["steps"][:1]
+    assert "engine" not in ledger_text(ledger)
+
+
+def test_failures_that_pass_and_a_missed_forecast_are_said():
+    ledger = changed(
+        forecast={
+            "kept": {"low": 900.0, "middle": 950.0, "high": 1000.0, "actual": 1204, "hit": False},
+            "requests": {"low": 1000.0, "middle": 1100.0, "high": 1300.0, "actual": 1240, "hit": True},
+        }
+    )
+    ledger["steps"][1]["passing"] = 1
+    text = ledger_text(ledger)
+    assert "forecast   1 of 2 quantities ended inside their 90% interval" in text
+    assert "kept: 1,204, forecast 900 to 1,000" in text
+    assert "1 rewrites failed at an engine that was away" in text
+
+
+def test_a_notice_is_no_alarm():
+    ledger = changed()
+    alarm = {"prompt": "faq", "kind": "openings", "value": 0.37, "limit": 0.2, "message": "m", "level": "notice"}
+    ledger["steps"][1]["alarms"] = [alarm]
+    text = ledger_text(ledger)
+    assert "notice: faq" in text
+    assert "collapse alarm" not in text

@@ -100,7 +100,7 @@ def test_the_ledger_is_there_as_equations_that_add_up(run: Path):
     assert [each["unit"] for step in steps for each in step["equations"]] == [
         "records read",
         "pairs of a document and a prompt",
-        "rewrites",
+        "rewrites asked for",
     ]
     for step in steps:
         for each in step["equations"]:

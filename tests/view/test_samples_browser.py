@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from browser import Page, browser, chromium
 from make_run import HOSTILE, PLAIN, document, make_run
@@ -119,6 +121,25 @@ def test_lineage_is_laid_out_as_names_and_values(url: str):
     assert "promptfaq@1" in text
     assert "Qwen/Qwen3-1.7B" in text
     assert "[object" not in text
+
+
+def test_a_copied_span_far_down_a_source_is_in_sight_before_anything_is_opened(tmp_path: Path):
+    filler = "\n".join(f"Line {number} says little." for number in range(80))
+    make_run(tmp_path / "r", [document(f"{filler}\n{PLAIN[0]}", 1)], prompts=("faq",))
+    [part] = (tmp_path / "r" / "rephrased").glob("part-*.parquet")
+    table = pq.read_table(part)
+    column = table.schema.get_field_index("text")
+    pq.write_table(table.set_column(column, table.schema.field("text"), [[PLAIN[0]] * len(table)]), part)
+
+    async def look(page: Page) -> Any:
+        return await page.run(
+            "(() => { const m = document.querySelector('article mark').getBoundingClientRect();"
+            " const t = document.querySelector('article .text').getBoundingClientRect();"
+            " return m.top >= t.top && m.bottom <= t.bottom + 400 && m.top < t.bottom; })()"
+        )
+
+    seen, _ = visit(write_samples(tmp_path / "r").as_uri(), look)
+    assert seen is True
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(url: str):

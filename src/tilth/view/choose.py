@@ -99,12 +99,17 @@ def _rank(
     """Put the rows of one file on the heaps of their strata; each heap keeps the `most` lowest ranks."""
     if step.kind == "read" and not dropped:
         return  # kept documents are shown as sources
+    rejects = step.kind == "read"
+    mine: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
     row = 0
-    for names, prompts, reasons in _batches(path, step.kind == "read", dropped):
+    for names, prompts, reasons in _batches(path, rejects, dropped):
         for name, prompt, reason in zip(names, prompts, reasons, strict=True):
             rank = -int.from_bytes(blake2b(name.encode(), digest_size=8, key=key).digest(), "big")
-            verdict = ("rejected" if step.kind == "read" else "dropped") if dropped else "flagged" if reason else "kept"
-            heap = heaps[Stratum(step=step.name, prompt=prompt, verdict=verdict, reason=reason)]
+            heap = mine.get((prompt, reason))
+            if heap is None:
+                verdict = "rejected" if rejects else "dropped" if dropped else "flagged" if reason else "kept"
+                stratum = Stratum(step=step.name, prompt=prompt, verdict=verdict, reason=reason)
+                heap = mine[prompt, reason] = heaps[stratum]
             if len(heap) < most:
                 heapq.heappush(heap, (rank, where, row))
             elif rank > heap[0][0]:

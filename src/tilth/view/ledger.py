@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.view.terminal import one_line
-from tilth.view.words import Equation, duration, equation, money, percent, reason_words, step_equations
+from tilth.view.words import Equation, duration, equation, money, percent, price_words, reason_words, step_equations
 
 _REASONS_SHOWN = 8  # of an equation: the rest is summed, so that the line still adds up
 _LABEL = 11  # width of the left column
@@ -19,7 +19,7 @@ def ledger_text(ledger: Mapping[str, Any], folder: Path | None = None) -> str:
     lines = [*_head(ledger), ""]
     for step in ledger["steps"]:
         lines += [*_step(step, ledger["state"]), ""]
-    lines += [*_cost(ledger), *_licences(ledger), ""]
+    lines += [*_cost(ledger), *_forecast(ledger), *_licences(ledger), ""]
     lines += [_label("next", text) if n == 0 else _label("", text) for n, text in enumerate(_next(ledger, folder))]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -33,20 +33,27 @@ def _head(ledger: Mapping[str, Any]) -> Iterator[str]:
     because = f": {one_line(ledger['stopped_because'])}" if ledger.get("stopped_because") else ""
     yield _label("run", f"{one_line(ledger['run'])}, recipe version {ledger['recipe_version']}, {state}{because}")
     engine = ledger["engine"]
+    if engine is None:  # a recipe that only reads
+        return
     model = f"; model {one_line(engine['model'])}" if engine.get("model") else ""
     revision = f" at {one_line(engine['revision'])}" if engine.get("revision") else ""
-    yield _label("engine", f"{engine['name']} {engine['version']}: {one_line(engine['label'])}{model}{revision}")
+    name = f"{engine['name']} {engine['version'] or ''}".strip()
+    yield _label("engine", f"{one_line(name)}: {one_line(engine['label'])}{model}{revision}")
 
 
 def _step(step: Mapping[str, Any], state: str) -> Iterator[str]:
     source = f" from {one_line(step['source'])}" if step.get("source") else ""
     yield f"{one_line(step['name'])} ({step['kind']}{source})"
+    shards = step.get("shards")
+    if shards and shards["done"] < shards["of"]:
+        yield f"  {shards['done']:,} of {shards['of']:,} shards are done; the sums are theirs"
     equations = step_equations(step)
     width = max(len(f"{count:,}") for each in equations for count in (each.total, *(t.count for t in each.terms)))
     before: Equation | None = None
     for each in equations:
         if before is not None and before.terms[0].count != each.total:
-            yield f"  {before.terms[0].count:,} routed pairs made {each.total:,} rewrites: long documents have windows"
+            routed = before.terms[0].count
+            yield f"  {routed:,} routed pairs made {each.total:,} rewrites, since long documents have windows"
         yield from _sum(each, width, state)
         before = each
     if step.get("by_prompt"):
@@ -83,19 +90,34 @@ def _prompts(by_prompt: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _alarms(alarms: Any) -> Iterator[str]:
     for alarm in alarms:
         where = f"{one_line(alarm['prompt'], 40)}, {one_line(alarm['kind'], 40)} {alarm['value']:.2f}"
-        yield f"  alarm: {where} (limit {alarm['limit']:.2f}): {one_line(alarm['message'])}"
+        yield f"  {alarm.get('level', 'alarm')}: {where} (limit {alarm['limit']:.2f}): {one_line(alarm['message'])}"
 
 
 def _cost(ledger: Mapping[str, Any]) -> Iterator[str]:
     cost = ledger["cost"]
-    price = "" if cost.get("price") else " (no price set)"
     reused = f", {cost['answers_reused']:,} answers reused" if cost["answers_reused"] else ""
     gpu = f", {duration(cost['gpu_seconds'])} of GPU" if cost["gpu_seconds"] else ""
     sessions = len(cost.get("sessions", ()))
     over = f" over {sessions} sessions" if sessions > 1 else ""
-    yield _label("cost", f"{money(cost['money'], cost['currency'])}{price}, {duration(cost['seconds'])}{gpu}{over}")
+    paid = f"{money(cost['money'], cost['currency'])} ({price_words(cost.get('price'))})"
+    yield _label("cost", f"{paid}, {duration(cost['seconds'])}{gpu}{over}")
     tokens = f"{cost['prompt_tokens']:,} prompt and {cost['completion_tokens']:,} completion tokens"
-    yield _label("", f"{cost['requests']:,} requests{reused}; {tokens}")
+    failed = f", {cost['failed']:,} failed" if cost.get("failed") else ""
+    yield _label("", f"{cost['requests']:,} requests{failed}{reused}; {tokens}")
+
+
+def _forecast(ledger: Mapping[str, Any]) -> Iterator[str]:
+    """How the forecast of `tilth estimate` came out, where there was one."""
+    found = ledger.get("forecast") or {}
+    missed = [name for name, item in found.items() if not item["hit"]]
+    if found:
+        yield _label(
+            "forecast", f"{len(found) - len(missed)} of {len(found)} quantities ended inside their 90% interval"
+        )
+    for name in missed:
+        item = found[name]
+        said = f"{item['actual']:,.6g}, forecast {item['low']:,.6g} to {item['high']:,.6g}"
+        yield _label("", f"{one_line(name).replace('_', ' ')}: {said}")
 
 
 def _licences(ledger: Mapping[str, Any]) -> Iterator[str]:
@@ -108,13 +130,16 @@ def _licences(ledger: Mapping[str, Any]) -> Iterator[str]:
 def _next(ledger: Mapping[str, Any], folder: Path | None) -> Iterator[str]:
     page = (folder or Path("runs") / ledger["run"]) / "samples.html"
     gaps = [each.gap for step in ledger["steps"] for each in step_equations(step)]
-    alarms = sum(len(step.get("alarms", ())) for step in ledger["steps"])
+    alarms = sum(alarm.get("level") != "notice" for step in ledger["steps"] for alarm in step.get("alarms", ()))
+    passing = sum(step.get("passing", 0) for step in ledger["steps"])
     if ledger["state"] == "stopped":
         yield "run the same command again: it goes on from here, nothing that was paid for is lost"
     elif ledger["state"] == "running":
         yield "the run goes on; ask again with: tilth status"
     elif any(gaps):
         yield "the ledger does not add up; find out which rows with: tilth verify"
+    if passing and ledger["state"] == "finished":
+        yield f"{passing:,} rewrites failed at an engine that was away: the same command tries them again"
     yield f"look at what was made, source beside output: {one_line(str(page), 400)}"
     if alarms:
         yield f"{alarms} collapse {'alarm' if alarms == 1 else 'alarms'}: read the examples before training on this"

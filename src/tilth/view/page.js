@@ -62,7 +62,7 @@
 
   // ---- above the samples
   function head() {
-    const engine = data.engine;
+    const engine = data.engine ?? { name: "no engine", version: "", label: "this recipe only reads" };
     const rules = engine.name === "extractive";
     document.title = `${data.run} · tilth samples`;
     const states = { finished: "finished", stopped: "stopped before its end", running: "still running" };
@@ -71,7 +71,7 @@
     node.append(
       el("p", { class: "eyebrow" }, "tilth samples"),
       el("h1", {}, data.run),
-      el("p", { class: "lead" }, "Made by ", el("b", {}, `${engine.name} ${engine.version}`), ` (${engine.label})`, model,
+      el("p", { class: "lead" }, "Made by ", el("b", {}, `${engine.name} ${engine.version ?? ""}`.trim()), ` (${engine.label})`, model,
         `. Recipe version ${data.recipe_version}, ${states[data.state] ?? data.state}.`),
     );
     if (rules) node.append(el("p", { class: "notice" }, el("b", {}, "Rules, no model."), " Every text here was put together from the document by fixed rules. No language model wrote any of it."));
@@ -88,7 +88,7 @@
     const kept = rewrites.reduce((sum, each) => sum + each.terms[0].count, 0);
     const total = rewrites.reduce((sum, each) => sum + each.total, 0);
     const flags = made.flatMap((step) => step.flags).reduce((sum, each) => sum + each.count, 0);
-    const alarms = made.reduce((sum, step) => sum + step.alarms.length, 0);
+    const alarms = made.flatMap((step) => step.alarms).filter((alarm) => alarm.level !== "notice").length;
     const tokens = cost.prompt_tokens + cost.completion_tokens;
     const items = [
       ["documents", compact(read)],
@@ -97,7 +97,7 @@
       ["flags raised", compact(flags)],
       [alarms === 1 ? "collapse alarm" : "collapse alarms", count(alarms)],
       tokens ? ["tokens", compact(tokens)] : ["requests", compact(cost.requests)],
-      [`${cost.currency}${cost.price ? "" : ", no price set"}`, money(cost.money).replace(` ${cost.currency}`, "")],
+      [cost.price ? cost.currency : `${cost.currency}, ${data.price}`, money(cost.money).replace(` ${cost.currency}`, "")],
       ["of generation", duration(cost.seconds)],
     ];
     return el("dl", { class: "figures" }, items.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
@@ -133,11 +133,13 @@
     for (const step of data.steps) {
       const what = step.kind === "read" ? "documents are read" : `${step.kind} from ${step.source}`;
       const box = el("div", { class: "step" }, el("div", { class: "name" }, el("h3", {}, step.name), el("span", { class: "soft small" }, what)));
+      if (step.shards && step.shards.done < step.shards.of) box.append(el("p", { class: "soft small" }, `${count(step.shards.done)} of ${count(step.shards.of)} shards are done; the sums are theirs.`));
       step.equations.forEach((each, i) => {
         const before = step.equations[i - 1]?.terms[0].count;
         if (before !== undefined && before !== each.total) box.append(el("p", { class: "soft small" }, `${count(before)} routed pairs made ${count(each.total)} rewrites, since long documents are cut into windows.`));
         box.append(equation(step, each));
       });
+      if (step.passing) box.append(el("p", { class: "soft small" }, `${plural(step.passing, "rewrite", "rewrites")} failed for reasons that pass, such as an engine that was away. The same command tries them again.`));
       if (step.files.length > 1) box.append(sourceFiles(step));
       node.append(box);
     }
@@ -155,8 +157,9 @@
   }
 
   function alarmBox(alarm) {
-    return el("div", { class: "alarm" },
-      el("h3", {}, `Collapse alarm: ${alarm.prompt}, ${alarm.kind} ${Number(alarm.value).toFixed(2)} (limit ${Number(alarm.limit).toFixed(2)})`),
+    const notice = alarm.level === "notice";
+    return el("div", { class: notice ? "alarm notice-only" : "alarm" },
+      el("h3", {}, `${notice ? "Notice" : "Collapse alarm"}: ${alarm.prompt}, ${alarm.kind} ${Number(alarm.value).toFixed(2)} (limit ${Number(alarm.limit).toFixed(2)})`),
       el("p", {}, alarm.message),
       alarm.examples.map((example) => el("blockquote", {}, example.excerpt)));
   }
@@ -190,19 +193,29 @@
   function costAndLicences() {
     const cost = data.cost;
     const items = [
-      `${plural(cost.requests, "request", "requests")}${cost.answers_reused ? ` and ${plural(cost.answers_reused, "answer", "answers")} used again` : ""}`,
+      `${plural(cost.requests, "request", "requests")}${cost.failed ? `, ${count(cost.failed)} failed` : ""}${cost.answers_reused ? ` and ${plural(cost.answers_reused, "answer", "answers")} used again` : ""}`,
       `${count(cost.prompt_tokens)} prompt and ${count(cost.completion_tokens)} completion tokens`,
       `${duration(cost.seconds)}${cost.gpu_seconds ? `, ${duration(cost.gpu_seconds)} of GPU` : ""}`,
-      money(cost.money) + (cost.price ? ` by the price of ${cost.price}` : ", no price set"),
+      `${money(cost.money)}, ${data.price}`,
     ];
     const sessions = (cost.sessions ?? []).map((each) => `${each.started}: ${plural(each.requests, "request", "requests")}, ${duration(each.seconds)}, ${each.ended}`);
     const licences = Object.entries(data.licences ?? {}).sort((a, b) => b[1] - a[1]);
     const lines = (texts) => el("ul", { class: "lines" }, texts.map((text) => el("li", {}, text)));
     return el("div", { class: "two" },
-      el("div", {}, el("h2", {}, "Cost"), lines(items), sessions.length > 1 ? el("details", { class: "small" }, el("summary", {}, `${sessions.length} sessions`), lines(sessions)) : ""),
+      el("div", {}, el("h2", {}, "Cost"), lines(items), sessions.length > 1 ? el("details", { class: "small" }, el("summary", {}, `${sessions.length} sessions`), lines(sessions)) : "", forecast()),
       el("div", {}, el("h2", {}, "Licences"), licences.length
         ? el("ul", { class: "inline" }, licences.map(([name, n]) => el("li", {}, name || "unknown", " ", el("b", {}, count(n)))))
         : el("p", { class: "soft" }, "No source names a licence.")));
+  }
+
+  // The forecast of `tilth estimate` beside what came out.
+  function forecast() {
+    const found = Object.entries(data.forecast ?? {});
+    if (!found.length) return "";
+    const figure = (n) => n.toLocaleString("en-GB", { maximumSignificantDigits: 4 });
+    const inside = found.filter(([, item]) => item.hit).length;
+    return el("details", { class: "small" }, el("summary", {}, `Forecast: ${inside} of ${found.length} quantities inside their 90 % interval`),
+      el("ul", { class: "lines" }, found.map(([name, item]) => el("li", {}, `${name.replaceAll("_", " ")}: ${figure(item.actual)}, forecast ${figure(item.low)} to ${figure(item.high)}${item.hit ? "" : " (missed)"}`))));
   }
 
   // ---- the samples
@@ -284,10 +297,17 @@
     document.getElementById("samples").scrollIntoView();
   }
 
-  // Only a text that does not fit gets a fade and a button.
+  // Only a text that does not fit gets a fade and a button; it is moved so that its first copied span is in sight.
   function settle(node) {
     const texts = [...node.querySelectorAll(".text")];
-    for (const text of texts) text.classList.toggle("cut", text.scrollHeight > text.clientHeight + 4);
+    for (const text of texts) {
+      text.classList.toggle("cut", text.scrollHeight > text.clientHeight + 4);
+      const mark = text.querySelector("mark");
+      if (mark && mark.offsetTop > text.clientHeight * 0.6) {
+        text.scrollTop = mark.offsetTop - 60;
+        text.classList.add("moved");
+      }
+    }
     if (!texts.some((text) => text.classList.contains("cut"))) return;
     node.classList.add("long");
     const button = el("button", { class: "link", type: "button", "aria-expanded": "false", onclick: () => {
@@ -312,7 +332,7 @@
     const rejected = row.verdict === "rejected";
     const title = rejected ? row.step : `${row.prompt}@${row.prompt_version}`;
     const meta = [row.source_language, row.licence, row.about?.title].filter(Boolean);
-    const node = el("article", { class: row.verdict, tabindex: "-1", "aria-label": `${row.verdict}: ${title}` });
+    const node = el("article", { class: row.output || rejected ? row.verdict : `${row.verdict} bare`, tabindex: "-1", "aria-label": `${row.verdict}: ${title}` });
     node.append(el("div", { class: "top" },
       el("span", { class: "verdict" }, `${SIGNS[row.verdict]} ${row.verdict}`), el("b", {}, title),
       why ? el("span", { class: "why" }, why, row.detail ? el("span", { class: "soft" }, ` · ${row.detail}`) : "") : "",
@@ -344,7 +364,7 @@
     return el("div", { class: "facts" },
       block("Document", [["id", row.doc_id], ["origin", row.origin], ["position", row.position], ["licence", row.licence ?? "not said"], ["language", row.source_language], ["hash", row.source_hash], ...Object.entries(row.about ?? {})]),
       row.prompt ? block("What was asked", [["prompt", `${row.prompt}@${row.prompt_version}`], ["instruction", row.instruction], ["window", row.windows > 1 ? `${row.window + 1} of ${row.windows}` : null], ["cut", cuts[row.cut_how] ?? row.cut_how], ...Object.entries(row.slots ?? {})]) : "",
-      row.prompt ? block("Who answered", [["engine", [row.engine, row.engine_version].filter(Boolean).join(" ")], ["model", row.model ?? "none"], ["revision", row.revision], ["seed", row.seed], ["finish", row.finish_reason], ["tokens", row.prompt_tokens != null ? `${count(row.prompt_tokens)} in, ${count(row.completion_tokens)} out` : null], ["tries", row.tries], ["sample", row.sample_id], ["request", row.request_id]]) : "",
+      row.prompt ? block("Who answered", [["engine", row.engine_version?.startsWith(row.engine) ? row.engine_version : [row.engine, row.engine_version].filter(Boolean).join(" ")], ["model", row.model ?? "none"], ["revision", row.revision], ["seed", row.seed], ["finish", row.finish_reason], ["tokens", row.prompt_tokens != null ? `${count(row.prompt_tokens)} in, ${count(row.completion_tokens)} out` : null], ["tries", row.tries], ["sample", row.sample_id], ["request", row.request_id]]) : "",
       block("Measured", Object.entries(row.signals ?? {})));
   }
 

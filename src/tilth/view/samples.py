@@ -22,7 +22,7 @@ from tilth.view.excerpt import excerpt, shrink
 from tilth.view.rows import Key, read_chosen, read_sources
 from tilth.view.spans import copied_spans, share
 from tilth.view.terminal import one_line
-from tilth.view.words import equation, reason_words, step_equations
+from tilth.view.words import equation, price_words, reason_words, step_equations
 
 FORMAT = 1  # of ledger.json
 _PAGE = 2_900_000  # bytes: below 3 MB with the page's own 30 kB to spare
@@ -69,8 +69,9 @@ def _ledger(run: Path) -> dict[str, Any]:
 
 def _summary(ledger: Mapping[str, Any]) -> dict[str, Any]:
     """What stands above the rows, in words and sums, so that the page's script only lays it out."""
-    names = ("run", "recipe_version", "state", "stopped_because", "engine", "cost", "licences")
-    return {**{name: ledger.get(name) for name in names}, "steps": [_step(step) for step in ledger["steps"]]}
+    names = ("run", "recipe_version", "state", "stopped_because", "engine", "cost", "licences", "forecast")
+    shown = {name: ledger.get(name) for name in names}
+    return {**shown, "price": price_words(ledger["cost"]["price"]), "steps": [_step(step) for step in ledger["steps"]]}
 
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,6 +87,8 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
         "flags": _counted(step.get("flags", {})),
         "alarms": [_alarm(alarm) for alarm in step.get("alarms", ())],
         "files": list(step.get("files", ()))[:50],
+        "shards": step.get("shards"),
+        "passing": step.get("passing", 0),
         "more_files": max(len(step.get("files", ())) - 50, 0),
     }
 

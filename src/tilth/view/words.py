@@ -47,7 +47,7 @@ def step_equations(step: Mapping[str, Any]) -> list[Equation]:
     found = []
     if step.get("routing"):
         found.append(equation(step["routing"], "pairs of a document and a prompt", "routed"))
-    return [*found, equation(step["ledger"], "rewrites")]
+    return [*found, equation(step["ledger"], "rewrites asked for")]
 
 
 def reason_words(reason: str) -> str:
@@ -85,3 +85,14 @@ def money(amount: float, currency: str) -> str:
 def percent(part: int, whole: int) -> str:
     """ "86.5 %"; a dash where the whole is nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def price_words(price: Any) -> str:
+    """Where an amount of money comes from: a ledger's price is None, a name, or the record of a price file."""
+    if not price:
+        return "no price set"
+    if not isinstance(price, Mapping):
+        return f"price: {one_line(str(price), 60)}"
+    stale = ", which is old: look it up again" if price.get("stale") else ""
+    source = f" from {one_line(price['source'], 80)}" if price.get("source") else ""
+    return f"price of {price['date']}{source}{stale}"
