@@ -115,7 +115,7 @@ def _routed_away(prompt: str, row: dict[str, Any]) -> str | None:
 
 def _rewrite(row: dict[str, Any], prompt: str, engine: str) -> dict[str, Any]:
     cut = min(len(row["text"]), 8000)
-    sentences = _SENTENCE.findall(row["text"][:cut]) or [row["text"][:200]]
+    sentences = _SENTENCE.findall(row["text"][: min(cut, 3000)]) or [row["text"][:200]]
     luck = seed_of(7, row["doc_id"], prompt) % 100
     model = engine != "extractive"
     lineage = {

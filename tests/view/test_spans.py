@@ -45,6 +45,12 @@ def test_the_same_run_copied_twice_is_marked_twice():
     assert len(copied_spans(SENTENCE, output)[1]) == 2
 
 
+def test_one_source_with_many_outputs_gives_each_its_own_spans():
+    outputs = [SENTENCE, "nothing of it", f"new words first, then {SENTENCE}", SENTENCE]
+    found = [cut(output, copied_spans(SENTENCE, output)[1]) for output in outputs]
+    assert found == [[SENTENCE], [], [SENTENCE], [SENTENCE]]
+
+
 def test_empty_texts_have_no_spans():
     assert copied_spans("", "") == copied_spans(SENTENCE, "") == copied_spans("", SENTENCE) == ([], [])
 
