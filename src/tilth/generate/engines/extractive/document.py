@@ -1,6 +1,8 @@
 """What the rules see of a document: sections of paragraphs, lists, tables, code and key-value lines."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from tilth.generate.engines.extractive.language import Tongue
 
@@ -44,6 +46,11 @@ class Document:
     tongue: Tongue
     sections: tuple[Section, ...]
     text: str  # what was read, without control characters; Markdown is left in, HTML and LaTeX are not
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        """How often each word stands in the text, as it is written; words with marks on them count apart."""
+        return Counter(self.text.split())
 
     def paragraphs(self) -> list[tuple[Section, Block]]:
         """Every paragraph with its section, in order."""

@@ -82,5 +82,7 @@ def _block_sentences(block: Block, chinese: bool) -> Iterator[tuple[str, str]]:
             text = item.text.rstrip(";； ")
             if len(text) > 30 and text[-1] in ".。":
                 yield sentences.split(text[:1_000], chinese)[0], ""
-            elif len(text) > 30 and text[:1] in '“"':  # a statute's list of terms ends its items with semicolons
-                yield text.removesuffix(" and").removesuffix(" or").rstrip(";, ") + ".", ""
+            elif (
+                len(text) > 40 and text[-1] not in ":：—" and text[:1] in '“"'
+            ):  # a statute's list of terms ends its items with semicolons
+                yield text.removesuffix(" and").removesuffix(" or").rstrip(";,: ") + ".", ""

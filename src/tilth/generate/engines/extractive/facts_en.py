@@ -3,6 +3,7 @@
 import re
 
 from tilth.generate.engines.extractive.stated import Stated
+from tilth.generate.engines.extractive.words import words
 
 HEAD = 120  # characters of a sentence in which the subject and verb must stand
 
@@ -14,7 +15,8 @@ _PAST = (
 _VERBS = re.compile(
     r"\b(?:"
     r"(?P<where>(?:is|are|was|were) (?:located|situated)\b)"
-    r"|(?P<when>(?:was|were) (?:first )?(?:founded|established|built|born|created|released|published|introduced|completed|"
+    r"|(?P<when>(?:was|were) (?:first )?(?:founded|established|built|born|created|released|published|introduced"
+    r"|completed|"
     r"opened|incorporated|discovered|invented|formed|launched|signed|enacted|elected)\b)"
     r"|(?P<known>(?:is|are|was|were) (?:best |widely |well )?known for\b)"
     r"|(?P<cause>(?:is|are) caused by\b)"
@@ -22,9 +24,12 @@ _VERBS = re.compile(
     r"|(?P<contain>consists? of\b|(?:is|are) (?:composed|made up) of\b|comprises?\b)"
     r"|(?P<depend>depends? (?:up)?on\b)"
     r"|(?P<iff>(?:is|are) (?:called |said to be )?(?:[a-z-]+ ){1,3}(?:if|iff)\b)"
-    r"|(?P<define>(?:is|are) (?:defined as|called|said to be)\b|refers? to\b|means?\b|(?:is|was) (?:an?|the)\b|is one of\b"
-    r"|are (?:the|any|those|an)\b|are (?!\w+ed\b|\w+ly\b)(?:(?!for\b|in\b|by\b|to\b|of\b|at\b|on\b|with\b|more\b|not\b)[\w-]+ ){0,3}"
+    r"|(?P<define>(?:is|are) (?:defined as|called|said to be)\b|refers? to\b|means\b|(?:is|was) (?:an?|the)\b|is "
+    r"one of\b"
+    r"|are (?:the|any|those|an)\b|are (?!\w+ed\b|\w+ly\b)(?:(?!for\b|in\b|by\b|to\b|of\b|at\b|on\b|with\b|more\b"
+    r"|not\b)[\w-]+ ){0,3}"
     r"[\w-]+s (?:that|which|who|used|made|designed)\b)"
+    r"|(?P<rule>(?:shall|must) (?:not )?(?:be|have)\b)"
     r"|(?P<duty>(?:shall|must)\b(?! be\b| have\b))"
     r"|(?P<power>may\b(?! be\b| have\b| not be\b))"
     r"|(?P<allow>allows?\b|enables?\b|provides?\b|helps?\b)"
@@ -33,17 +38,43 @@ _VERBS = re.compile(
     rf"|(?P<did>(?:{_PAST})\b)"
     r")"
 )
-_STOP = frozenset(
-    ["that", "which", "who", "whom", "whose", "when", "where", "while", "if", "because", "although", "though", "since", "as", "than", "is", "are", "was", "were", "be", "been", "has", "have", "had", "do", "does", "did", "can", "could", "will", "would", "should", "may", "might", "must", "shall", "not", "it", "they", "we", "he", "she", "i", "this", "these", "those", "there", "what", "how", "why", "said", "says", "but", "so", "then", "or", "each", "every", "all", "any", "no", "also", "still", "only", "just", "even"]
+_STOP = words(
+    """
+    that which who whom whose when where while if because although though since as than is are was were be been
+    has have had do does did can could will would should may might must shall not it they we he she i this these
+    those there what how why said says but so then or each every all any no also still only just even himself
+    herself itself themselves cannot never however
+    """
 )
-_VAGUE = frozenset(
-    ["idea", "result", "results", "answer", "problem", "reason", "reasons", "way", "ways", "thing", "things", "point", "goal", "aim", "case", "question", "example", "examples", "purpose", "difference", "fact", "first", "second", "third", "latter", "former", "following", "rest", "next", "same", "other", "others", "both", "most", "many", "some", "main", "one", "ones", "key", "part", "number", "kind", "type", "sort", "set", "step", "steps", "best", "worst", "more", "less", "bulk", "majority", "half", "lot", "lots", "rule", "trick", "issue", "challenge", "catch", "topic", "section", "chapter", "article", "post", "paper", "book", "text", "figure", "table", "author", "authors", "change", "process", "system", "approach", "model", "method", "solution", "time", "name", "term", "word", "concept", "value", "person", "people", "man", "woman", "anyone", "someone", "everyone", "everything", "nothing", "something", "anything", "none", "proof", "claim", "lemma", "theorem", "statement", "definition", "discussion", "conclusion", "implication", "assumption", "use", "equation", "formula", "expression", "above", "moral", "data", "place", "day", "year", "years", "week", "month", "moment", "end", "start", "beginning", "list", "group", "team", "company", "city", "film", "song", "album", "episode", "show", "game", "series", "house", "event", "important", "good", "new", "great"]
+_VAGUE = words(
+    """
+    idea result results answer problem reason reasons way ways thing things point goal aim case question example
+    examples purpose difference fact first second third latter former following rest next same other others both
+    most many some main one ones key part number kind type sort set step steps best worst more less bulk majority
+    half lot lots rule trick issue challenge catch topic section chapter article post paper book text figure table
+    author authors change process system approach model method solution time name term word concept value person
+    people man woman anyone someone everyone everything nothing something anything none proof claim lemma theorem
+    statement definition discussion conclusion implication assumption use equation formula expression above moral
+    data place day year years week month moment end start beginning list group team company city film song album
+    episode show game series house event important good new great
+    """
 )
-_OPENERS = frozenset(
-    ["this", "that", "these", "those", "there", "it", "its", "in", "on", "at", "by", "for", "from", "with", "to", "of", "as", "if", "when", "while", "after", "before", "since", "during", "here", "now", "then", "thus", "so", "but", "and", "or", "yet", "also", "one", "another", "each", "every", "any", "no", "some", "many", "most", "several", "few", "all", "both", "what", "which", "who", "how", "why", "where", "because", "although", "though", "not", "only", "even", "just", "perhaps", "maybe", "such", "his", "her", "their", "our", "my", "your", "he", "she", "they", "we", "you", "i", "let", "consider", "note", "suppose", "however", "finally", "first", "second", "according", "unlike", "like", "despite", "given", "once", "under", "next", "please", "did", "do", "does", "is", "are", "was", "were", "can", "could", "will", "would", "should", "between", "among", "having", "being", "until", "without", "within", "through", "upon"]
+_OPENERS = words(
+    """
+    this that these those there it its in on at by for from with to of as if when while after before since during
+    here now then thus so but and or yet also one another each every any no some many most several few all both
+    what which who how why where because although though not only even just perhaps maybe such his her their our
+    my your he she they we you i let consider note suppose however finally first second according unlike like
+    despite given once under next please did do does is are was were can could will would should between among
+    having being until without within through upon often sometimes usually generally typically occasionally
+    currently today recently originally previously similar different various certain additional further two three
+    four five six seven eight nine ten
+    """
 )
-_TAIL = frozenset(
-    ["and", "of", "in", "the", "a", "an", "to", "by", "for", "with", "also", "on", "at", "from", "into", "who", "or", "often", "usually", "generally", "typically", "always", "never"]
+_TAIL = words(
+    """
+    and of in the a an to by for with also on at from into who or often usually generally typically always never
+    """
 )
 _PERSON = re.compile(
     r"\b(?:actor|actress|director|writer|author|poet|politician|singer|musician|composer|painter|artist|player|footballer|"
@@ -55,15 +86,14 @@ _PERSON = re.compile(
 )
 _AFTER_DEFINE = re.compile(
     r"\s(?:same|only|most|best|first|last|main|result|case|one|other|next|following|key|number|reason|way|subject|opposite|"
-    r"lot|little|bit|good|great|bad|big|huge|matter|must|member of the|part of|sum|ratio of|time|place|answer|goal|right|wrong|"
+    r"lot|little|bit|good|great|bad|big|huge|matter|must|member of the|part of|sum|ratio of|time|place|answer"
+    r"|goal|right|wrong|"
     r"very|more|much|real|perfect|nice|long|new|few|case where|problem)\b"
 )
 _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-2][0-9])\b")
 _ALIAS = re.compile(r"\s?\([^()]{1,120}\)")
 _QUOTES = str.maketrans("", "", '“”"')
-_PLURAL_VERBS = frozenset(
-    ["are", "were", "refer", "mean", "consist", "comprise", "depend", "allow", "enable", "provide", "help", "require", "include", "contain"]
-)
+_PLURAL_VERBS = words("are were refer mean consist comprise depend allow enable provide help require include contain")
 
 
 def state_en(sentence: str) -> Stated | None:
@@ -79,7 +109,11 @@ def state_en(sentence: str) -> Stated | None:
     bare = _bare(subject)
     if kind == "define":
         kind = _kind_of_definition(subject, bare, sentence, verb, rest)
-    elif bare.split()[-1].lower() in _VAGUE or (subject[:4] == "The " and kind == "did" and bare[:1].islower()):
+    elif (
+        bare.split()[-1].lower() in _VAGUE
+        or bare.split()[0].lower() in _VAGUE
+        or (subject[:4] == "The " and kind == "did" and bare[:1].islower())
+    ):
         return None
     if not kind or (kind == "when" and not _YEAR.search(rest[:80])):
         return None
@@ -107,6 +141,8 @@ def _kind_of_definition(subject: str, bare: str, sentence: str, verb: str, rest:
     if subject.startswith("The ") and " of " not in subject and len(words) < 2 and not bare[:1].isupper() and not term:
         return ""
     if verb.startswith("mean") and not quoted and len(words) > 4:
+        return ""
+    if words[0].endswith("ing") and len(words) > 2:
         return ""
     named = len(words) >= 2 and all(word[:1].isupper() for word in bare.split())
     if verb.startswith(("is ", "was ")) and named and _PERSON.search(rest[:110]):

@@ -35,7 +35,7 @@ _ALIAS_LEAD = re.compile(
 _LEAD = re.compile(r"(?:所谓的?|所謂的?|本(?:法|条例|规定|办法|决定|细则|規定)(?:所称的?|中的))")
 _CLASSIC = re.compile(r"([㐀-鿿]{1,8})者，([^。？]{2,40})也[。；]")
 _COURTESY = re.compile(r"([㐀-鿿]{2,8})，?字([㐀-鿿]{1,3})，([^。？]{2,40})(?:人|子|孙|弟|兄|孫)也?[，。]")
-_NAME = re.compile(r"[㐀-鿿A-Za-z0-9·\- 、+/.（）()`]{1,24}$")
+_NAME = re.compile(r"(?!\d)[㐀-鿿A-Za-z0-9·\- 、+/.（）()`]{1,24}$")
 _NO_NAME = ("的是", "因为", "如果", "可以", "没有", "我们", "时候", "就是", "以及", "目的")
 _TITLE_IS = re.compile(r"(?:[（(][^（）()]{1,80}[）)])?(?:，[^，。]{1,20}，?)?(?:是|為|为)")
 
@@ -56,7 +56,7 @@ def state_zh(sentence: str, title: str) -> Stated | None:
 
 
 def subject_zh(text: str) -> str | None:
-    """The noun phrase at a sentence's start, or None. An alias after a comma may follow: 三角关系，亦称做三角恋，是指."""
+    """The noun phrase at a sentence's start, or None. An alias may follow it after a comma (X，亦称Y，是指)."""
     text = _ALIAS.sub("", text).strip()
     if "，" in text:
         text, rest = text.split("，", 1)

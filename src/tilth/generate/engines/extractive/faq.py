@@ -1,8 +1,8 @@
 """FAQ: questions that the document answers, with its own sentences as answers.
 
-Taken from question headings, forum threads, definitions and other facts of one sentence, headings, dialogue, articles of
-law, and dated events. At least three distinct questions or a refusal. Answers are sentences of the source, whole; none
-opens with a pronoun. Wording and layout are drawn from several, seeded.
+Taken from question headings, forum threads, definitions and other facts of one sentence, headings, dialogue, articles
+of law, and dated events. At least three distinct questions or a refusal. Answers are sentences of the source, whole;
+none opens with a pronoun. Wording and layout are drawn from several, seeded.
 """
 
 import random

@@ -6,12 +6,144 @@ that thing; one that says nothing (See also, References) asks nothing.
 
 import random
 import re
+from collections.abc import Mapping
 
 from tilth.generate.engines.extractive.document import Document
+from tilth.generate.engines.extractive.instructions import instruction_of
+from tilth.generate.engines.extractive.words import words
 
 #: Headings that name no matter of their own.
 EMPTY = frozenset(
-    ["references", "see also", "external links", "notes", "further reading", "bibliography", "acknowledgments", "acknowledgements", "contents", "table of contents", "index", "copyright", "license", "footnotes", "sources", "links", "gallery", "answer", "exercises", "problems", "review questions", "key terms", "glossary", "learning objectives", "key equations", "section summary", "conceptual questions", "figures", "supporting information", "author contributions", "funding", "change history", "changelog", "changes", "version history", "appendix", "introduction", "overview", "untitled", "notes and references", "related resources", "resources", "discussions", "discussion", "feedback", "comments", "authors", "contact", "about", "media", "photos", "images", "update", "updates", "miscellaneous", "other", "examples", "example", "summary", "proof", "problem", "solution", "solutions", "strategy", "significance", "check your understanding", "making connections", "misc", "todo", "remarks", "data availability", "competing interests", "related work", "citations", "post-history", "critical thinking questions", "self-check questions", "test your understanding", "参考资料", "参考文献", "参考", "引用", "外部链接", "相关链接", "目录", "小结", "总结", "练习", "习题", "例题", "前言", "引言", "简介", "概述", "附录", "导言", "其他", "其它", "后记", "更新", "推荐阅读", "参考资料与注释", "參考資料", "外部連結", "注释", "參見", "参见", "说明", "引入", "实现", "解释", "代码", "代码实现", "分析", "问题", "解法", "示例", "思路", "过程", "性质", "证明", "讨论", "定义", "例", "总则", "附则", "评论", "相关阅读"]
+    [
+        "references",
+        "see also",
+        "external links",
+        "notes",
+        "further reading",
+        "bibliography",
+        "acknowledgments",
+        "acknowledgements",
+        "contents",
+        "table of contents",
+        "index",
+        "copyright",
+        "license",
+        "footnotes",
+        "sources",
+        "links",
+        "gallery",
+        "answer",
+        "exercises",
+        "problems",
+        "review questions",
+        "key terms",
+        "glossary",
+        "learning objectives",
+        "key equations",
+        "section summary",
+        "conceptual questions",
+        "figures",
+        "supporting information",
+        "author contributions",
+        "funding",
+        "change history",
+        "changelog",
+        "changes",
+        "version history",
+        "appendix",
+        "introduction",
+        "overview",
+        "untitled",
+        "notes and references",
+        "related resources",
+        "resources",
+        "discussions",
+        "discussion",
+        "feedback",
+        "comments",
+        "authors",
+        "contact",
+        "about",
+        "media",
+        "photos",
+        "images",
+        "update",
+        "updates",
+        "miscellaneous",
+        "other",
+        "examples",
+        "example",
+        "summary",
+        "proof",
+        "problem",
+        "solution",
+        "solutions",
+        "strategy",
+        "significance",
+        "check your understanding",
+        "making connections",
+        "misc",
+        "todo",
+        "remarks",
+        "data availability",
+        "competing interests",
+        "related work",
+        "citations",
+        "post-history",
+        "critical thinking questions",
+        "self-check questions",
+        "test your understanding",
+        "参考资料",
+        "参考文献",
+        "参考",
+        "引用",
+        "外部链接",
+        "相关链接",
+        "目录",
+        "小结",
+        "总结",
+        "练习",
+        "习题",
+        "例题",
+        "前言",
+        "引言",
+        "简介",
+        "概述",
+        "附录",
+        "导言",
+        "其他",
+        "其它",
+        "后记",
+        "更新",
+        "推荐阅读",
+        "参考资料与注释",
+        "參考資料",
+        "外部連結",
+        "注释",
+        "參見",
+        "参见",
+        "说明",
+        "引入",
+        "实现",
+        "解释",
+        "代码",
+        "代码实现",
+        "分析",
+        "问题",
+        "解法",
+        "示例",
+        "思路",
+        "过程",
+        "性质",
+        "证明",
+        "讨论",
+        "定义",
+        "例",
+        "总则",
+        "附则",
+        "评论",
+        "相关阅读",
+    ]
 )
 #: Headings with a part to play in a text of their kind: the question about the title, English.
 GENERIC: dict[str, tuple[str, ...]] = {
@@ -67,14 +199,19 @@ _NUMBER = re.compile(
     r"第[一二三四五六七八九十百零\d]{1,5}[章节编篇部条]\s{0,4}|[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）|\d{1,2}、)"
 )
 _GERUND = re.compile(r"[A-Z]?[a-z]{3,12}ing\b")
-_SHARED = frozenset(
-    ["king", "thing", "things", "spring", "string", "strings", "ring", "wing", "morning", "evening", "building", "buildings", "during", "nothing", "everything", "being", "meaning", "beginning", "ceiling", "wedding"]
+_SHARED = words(
+    """
+    king thing things spring string strings ring wing morning evening building buildings during nothing everything
+    being meaning beginning ceiling wedding
+    """
 )
 _ROMAN = re.compile(r"[IVXLC]{1,8}\.?$")
 _SKIP = re.compile(
-    r"(?:answer|check your|key |note|step|part|chapter|exercise|figure|table|example|more about|link to|read more|an? )\b",
+    r"(?:answer|check your|key |note|step|part|chapter|exercise|figure|table|example|more about|and|or|but|link "
+    r"to|read more|an? )\b",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(r"(?:Of|On|Concerning|About) (?:the )?")
 _ASKING = re.compile(r"(?:what|who|when|where|why|how|which|is|are|can|do|does|should|did|will)\b", re.IGNORECASE)
 _ASKING_ZH = re.compile(r"如何|怎么|怎样|怎麼|怎樣|为什么|為什麼|什么是|什麼是|哪|何时|何謂|何谓")
 _VERBAL_ZH = re.compile(
@@ -121,6 +258,10 @@ def _question_en(name: str, document: Document, draw: random.Random) -> str:
         return ""
     if _ASKING.match(name) and len(words) > 2:
         return _asking(name, document)
+    if instruction_of(name):
+        done = f"{words[0].lower()} {as_written(' '.join(words[1:]), document)}"
+        return draw.choice(("How do you {}?", "How should one {}?")).replace("{}", done)
+    name = _ABOUT.sub("", name)
     named = as_written(name, document)
     if len(words) == 1 and (named[:1].islower() or len(name) < 5):
         return ""
@@ -150,27 +291,32 @@ def _asking(name: str, document: Document) -> str:
     return ""
 
 
-_AUXILIARY = frozenset(["is", "are", "was", "were", "do", "does", "did", "can", "should", "to"])
+_AUXILIARY = words("is are was were do does did can should to")
 
 
 def as_written(name: str, document: Document) -> str:
-    """A heading in the case that it has inside a sentence: a word goes down where the document writes it small."""
-    text = document.text
-    return " ".join(_down(word, text) for word in name.split())
+    """A heading in the case that it has inside a sentence: a word goes down where the document writes it small at least
+    as often; the first word of a heading that has no other capitals also where the document has it nowhere else."""
+    words = name.split()
+    plain = all(word == word.lower() for word in words[1:])
+    return " ".join(
+        _down(word, document.words, alone=number == 0 and plain and len(words) > 1) for number, word in enumerate(words)
+    )
 
 
-def _down(word: str, text: str) -> str:
+def _down(word: str, words: Mapping[str, int], *, alone: bool) -> str:
     if word[1:] != word[1:].lower() or not word[:1].isupper() or word == "I":
         return word
     lower = word.lower()
-    if lower in _SMALL or f" {lower} " in text or f" {lower}s " in text or f" {lower}," in text or f" {lower}." in text:
-        return lower
-    return word
+    seen = words.get(lower, 0)
+    return (
+        lower
+        if lower in _SMALL or (seen and seen >= words.get(word, 0) - 1) or (alone and words.get(word, 0) <= 1)
+        else word
+    )
 
 
-_SMALL = frozenset(
-    ["a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "with", "to", "and", "or", "as", "is", "are", "was", "were", "be", "its", "his", "her", "their", "how", "what", "why"]
-)
+_SMALL = words("a an the of in on at by for from with to and or as is are was were be its his her their how what why")
 
 
 def _question_zh(name: str, document: Document, draw: random.Random) -> str:

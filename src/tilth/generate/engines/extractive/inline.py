@@ -1,12 +1,15 @@
 """Inline markup to plain words: links, emphasis, roles, templates, footnotes, references, control characters.
 
-Guarantees: no control character, no line break and no unpaired surrogate comes out; every pattern is linear. A reference
-to something outside the sentence (a figure, an equation, a citation that the sentence needs) becomes `HOLE`, so that
-rules can pass over sentences that no longer read whole. Code spans keep their backticks and their content.
+Guarantees: no control character, no line break and no unpaired surrogate comes out; every pattern is linear. A
+reference to something outside the sentence (a figure, an equation, a citation that the sentence needs) becomes
+`HOLE`, so that rules can pass over sentences that no longer read whole. Code spans keep their backticks and their
+content.
 """
 
 import html
 import re
+
+from tilth.generate.engines.extractive.words import words
 
 HOLE = "￼"  # U+FFFC, the object replacement character: "something stood here"
 
@@ -20,11 +23,12 @@ _IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()\n]{0,500}\)")
 _LINK = re.compile(r"\[([^\[\]]{0,400})\]\([^()\n]{0,500}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)")
 _REFERENCE_LINK = re.compile(r"\[([^\[\]]{1,300})\]\s?\[[^\[\]]{0,200}\]")
 _FOOTNOTE = re.compile(
-    r"\s?\[(?:\^[^\[\]]{1,40}|[\d,;–\- ]{1,30}|#[^\[\]]{0,40}|[a-z](?=\](?![A-Za-z]))|note \d{1,3}|citation needed|edit)\]_?"
+    r"\s?\[(?:\^[^\[\]]{1,40}|[\d,;–\- ]{1,30}|#[^\[\]]{0,40}|[a-z](?=\](?![A-Za-z]))|note \d{1,3}|citation "
+    r"needed|edit)\]_?"
 )
-_BRACKET = re.compile(r"\[([A-Za-z][^\[\]]{0,200})\]_?")
+_BRACKET = re.compile(r"\[(\*{0,2}[A-Za-z][^\[\]]{0,200})\]_?")
 _RST_LINK = re.compile(r"`([^`<>]{1,300}?)\s?<[^`<>]{1,400}>`_{1,2}")
-_RST_NAMED = re.compile(r"`([^`]{1,200})`_{1,2}")
+_RST_NAMED = re.compile(r"`([^`]{1,200})`_{1,2}(?!\w)")
 _ROLE = re.compile(r":([A-Za-z][\w:+-]{0,40}):`([^`]{1,300})`")
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,400}\}\}|\{%[^{}]{0,300}%\}|\{#[^{}]{0,200}\}")
 _BOLD = re.compile(r"\*\*([^*]{1,500})\*\*")
@@ -44,8 +48,8 @@ _ESCAPE = re.compile(r"\\([\[\]()_*#`>.!|~^&%{}$-])")
 _SPACES = re.compile(r"[ \t\n\u00a0\u3000]{2,}|[\t\n\u00a0\u3000]")
 _SPACE_BEFORE = re.compile(r" ([,.;!?)，。；！？）、])(?=[\s\"”]|$)")
 _CJK_GAP = re.compile(r"(?<=[㐀-鿿，。；：]) (?=[㐀-鿿，。；：])")
-_ROLE_HOLES = frozenset(("numref", "eqref", "ref", "label", "fig", "eq", "width"))
-_ROLE_NOTHING = frozenset(("cite", "citet", "citep", "footcite"))
+_ROLE_HOLES = words("numref eqref ref label fig eq width")
+_ROLE_NOTHING = words("cite citet citep footcite")
 
 
 def printable(text: str) -> str:
@@ -99,7 +103,17 @@ def _role(match: re.Match[str]) -> str:
 
 
 def _words(text: str) -> str:
-    """Markup outside code spans."""
+    """Markup outside code spans and formulas."""
+    if "$" in text and ("_" in text or "*" in text or "\\" in text):
+        parts = _FORMULA.split(text)
+        return "".join(part if index % 2 else _plain(part) for index, part in enumerate(parts))
+    return _plain(text)
+
+
+_FORMULA = re.compile(r"(\$[^$\n]{1,400}\$)")
+
+
+def _plain(text: str) -> str:
     if "[" in text:
         text = _LINK.sub(r"\1", _IMAGE.sub("", text))
         text = _FOOTNOTE.sub("", text)

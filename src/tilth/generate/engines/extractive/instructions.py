@@ -3,22 +3,50 @@
 import re
 
 from tilth.generate.engines.extractive import sentences
+from tilth.generate.engines.extractive.words import words
 
-VERBS = frozenset(
-    ["add", "adjust", "allow", "apply", "arrange", "ask", "assign", "attach", "avoid", "bake", "boil", "bring", "browse", "build", "bundle", "buy", "calculate", "call", "change", "check", "choose", "clean", "clear", "click", "clone", "close", "collect", "combine", "commit", "compare", "compile", "complete", "compute", "configure", "confirm", "connect", "contact", "convert", "cook", "cool", "copy", "count", "cover", "create", "customize", "cut", "declare", "define", "delete", "deploy", "design", "determine", "develop", "disable", "discard", "display", "divide", "document", "download", "drag", "drain", "draw", "drop", "edit", "enable", "encourage", "engage", "ensure", "enter", "establish", "estimate", "evaluate", "examine", "execute", "expand", "explore", "export", "express", "extract", "fill", "filter", "find", "fix", "focus", "fold", "follow", "format", "gather", "generate", "get", "give", "go", "grind", "hang", "heat", "hold", "identify", "implement", "import", "improve", "include", "increase", "initialize", "insert", "inspect", "install", "invite", "join", "keep", "label", "launch", "learn", "leave", "let", "limit", "link", "list", "listen", "load", "locate", "log", "look", "make", "manage", "mark", "measure", "merge", "minimize", "mix", "monitor", "mount", "move", "multiply", "name", "navigate", "offer", "open", "order", "organize", "pack", "pass", "paste", "pay", "perform", "pick", "place", "plan", "plot", "plug", "pour", "practice", "prepare", "press", "preserve", "print", "promote", "propose", "protect", "provide", "publish", "pull", "purchase", "push", "put", "query", "raise", "read", "record", "reduce", "refer", "register", "release", "reload", "remove", "rename", "repeat", "replace", "report", "request", "reserve", "reset", "resize", "restart", "restore", "return", "review", "rinse", "roll", "rotate", "run", "save", "scan", "schedule", "search", "see", "select", "send", "separate", "serve", "set", "share", "show", "shut", "simplify", "sketch", "solve", "sort", "specify", "split", "start", "stay", "steam", "stir", "stop", "store", "strip", "submit", "subscribe", "subtract", "sum", "switch", "sync", "take", "talk", "tell", "test", "think", "tie", "train", "transfer", "translate", "treat", "try", "turn", "type", "understand", "uninstall", "unpack", "unzip", "update", "upgrade", "upload", "use", "validate", "verify", "view", "visit", "wait", "walk", "wash", "watch", "weigh", "wipe", "work", "wrap", "write"]
+VERBS = words(
+    """
+    add adjust allow apply arrange ask assign attach avoid bake boil bring browse build bundle buy calculate call
+    change check choose clean clear click clone close collect combine commit compare compile complete compute
+    configure confirm connect contact convert cook cool copy count cover create customize cut declare define
+    delete deploy design determine develop disable discard display divide document download drag drain draw drop
+    edit enable encourage engage ensure enter establish estimate evaluate examine execute expand explore export
+    express extract fill filter find fix focus fold follow format gather generate get give go grind hang heat hold
+    identify implement import improve include increase initialize insert inspect install invite join keep label
+    launch learn leave let limit link list listen load locate log look make manage mark measure merge minimize mix
+    monitor mount move multiply name navigate offer open order organize pack pass paste pay perform pick place
+    plan plot plug pour practice prepare press preserve print promote propose protect provide publish pull
+    purchase push put query raise read record reduce refer register release reload remove rename repeat replace
+    report request reserve reset resize restart restore return review rinse roll rotate run save scan schedule
+    search see select send separate serve set share show shut simplify sketch solve sort specify split start stay
+    steam stir stop store strip submit subscribe subtract sum switch sync take talk tell test think tie train
+    transfer translate treat try turn type understand uninstall unpack unzip update upgrade upload use validate
+    verify view visit wait walk wash watch weigh wipe work wrap write
+    """
 )
 #: Verbs that are as often nouns: they instruct only before an object that a noun would not take.
-_NOUNS = frozenset(
-    ["book", "call", "change", "check", "clean", "complete", "copy", "count", "cover", "cut", "design", "document", "download", "draw", "drop", "estimate", "export", "fill", "filter", "fix", "fold", "format", "give", "go", "hang", "heat", "hold", "import", "include", "increase", "label", "launch", "limit", "link", "list", "load", "log", "look", "mark", "measure", "mix", "monitor", "mount", "move", "name", "offer", "open", "order", "pack", "pass", "pay", "plan", "plot", "press", "print", "purchase", "push", "query", "raise", "read", "record", "release", "report", "request", "return", "review", "roll", "run", "scan", "schedule", "search", "set", "share", "show", "sketch", "sort", "split", "start", "stay", "steam", "store", "switch", "take", "talk", "test", "tie", "train", "transfer", "treat", "try", "turn", "type", "update", "upload", "use", "view", "visit", "wait", "walk", "wash", "watch", "work", "wrap"]
+_NOUNS = words(
+    """
+    book call change check clean complete copy count cover cut design document download draw drop estimate export
+    fill filter fix fold format give go hang heat hold import include increase label launch limit link list load
+    log look mark measure mix monitor mount move name offer open order pack pass pay plan plot press print
+    purchase push query raise read record release report request return review roll run scan schedule search set
+    share show sketch sort split start stay steam store switch take talk test tie train transfer treat try turn
+    type update upload use view visit wait walk wash watch work wrap
+    """
 )
 #: Verbs that speeches and arguments use as well; prose that leans on them tells nobody what to do.
-_SOFT = frozenset(
-    ["let", "see", "look", "talk", "think", "tell", "hear", "consider", "go", "give", "take", "suppose", "note", "recall", "imagine", "remember", "listen", "stay", "try", "keep", "leave"]
+_SOFT = words(
+    """
+    let see look talk think tell hear consider go give take suppose note recall imagine remember listen stay try
+    keep leave
+    """
 )
 _OBJECT = re.compile(
     r"(?:the|a|an|your|this|these|each|all|any|it|them|up|out|in|on|to|for|with|at|as|from|into|that|every|its|one|both)\b|[`“\"\d$]"
 )
-_NOT_OBJECT = frozenset(["is", "are", "was", "were", "has", "had", "of", "and", "does", "did", "can", "may", "will", "would", "should", "s’", "'s", "on", "in", "by", "that"])
+_NOT_OBJECT = words("is are was were has had of and does did can may will would should s’ 's on in by that")
 _ADVICE = re.compile(
     r"You (?:should|must|can|need to|will need to|have to|might want to|may want to) (?:also |now |first |then )?(\w+)"
 )
@@ -26,7 +54,8 @@ _SEQUENCE = re.compile(
     r"(?:First|Firstly|Second|Secondly|Third|Thirdly|Next|Then|Finally|Lastly|To begin|After that|Now),? "
 )
 _PURPOSE = re.compile(
-    r"(?:To [a-z]+ [^,.]{3,80}|If [^,.]{3,80}|When [^,.]{3,60}|Once [^,.]{3,60}|Before [^,.]{3,60}|After [^,.]{3,60}), (\w+)( \S+)"
+    r"(?:To [a-z]+ [^,.]{3,80}|If [^,.]{3,80}|When [^,.]{3,60}|Once [^,.]{3,60}|Before [^,.]{3,60}|After "
+    r"[^,.]{3,60}), (\w+)( \S+)"
 )
 _LEAD = re.compile(r"(?:Please|Always|Never|Do not|Don’t|Don't|Simply|Just|Carefully|Gently) (\w*)")
 _ARCHAIC = re.compile(r"\b(?:thou|thee|thy|thine|ye|hath|doth|shalt)\b|[“”]")

@@ -7,6 +7,8 @@ Chinese; everything else is answered with None, and the engine refuses it.
 import re
 from dataclasses import dataclass
 
+from tilth.generate.engines.extractive.words import words
+
 SAMPLE = 4_000  # characters that decide
 
 _CJK = re.compile(r"[㐀-鿿]")
@@ -14,9 +16,12 @@ _KANA = re.compile(r"[぀-ヿ]")
 _LATIN = re.compile(r"[A-Za-z]")
 _OTHER = re.compile(r"[Ͱ-῿가-힯]")  # Greek to Georgian, Indic scripts, Hangul
 _WORD = re.compile(r"[a-zà-ÿ]+")
-_ENGLISH = frozenset(["the", "of", "and", "to", "is", "that", "for", "with", "are", "this", "was", "it", "be", "as", "you", "on", "by", "from", "not", "have"])
-_FOREIGN = frozenset(
-    ["der", "die", "und", "das", "den", "ist", "nicht", "ein", "eine", "von", "mit", "le", "la", "les", "des", "est", "et", "une", "dans", "pour", "que", "qui", "el", "los", "las", "del", "en", "por", "una", "con", "para", "no", "se", "het", "een", "van", "dat", "il", "di", "che", "per", "della", "och", "att", "som", "det", "os", "um", "uma", "não", "em", "na"]
+_ENGLISH = words("the of and to is that for with are this was it be as you on by from not have")
+_FOREIGN = words(
+    """
+    der die und das den ist nicht ein eine von mit le la les des est et une dans pour que qui el los las del en
+    por una con para no se het een van dat il di che per della och att som det os um uma não em na
+    """
 )
 _TRADITIONAL = frozenset(
     "們個這來時說國對學會與為過後發經將從東車長門問間馬書無風軍見萬義樂歲應聲舊貧題實點開關數處傳載雲當總"

@@ -9,29 +9,11 @@ import re
 from collections.abc import Callable
 
 from tilth.generate.engines.extractive.inline import HOLE
+from tilth.generate.engines.extractive.words import words
 
 _TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]*|!--|!|\?)([^<>]*)>")
-_SKIP = frozenset(
-    ("script", "style", "noscript", "svg", "math", "nav", "footer", "form", "button", "select", "template")
-)
-_BLOCK = frozenset(
-    (
-        "p",
-        "div",
-        "section",
-        "article",
-        "ul",
-        "ol",
-        "dl",
-        "blockquote",
-        "main",
-        "header",
-        "figure",
-        "center",
-        "body",
-        "html",
-    )
-)
+_SKIP = words("script style noscript svg math nav footer form button select template")
+_BLOCK = words("p div section article ul ol dl blockquote main header figure center body html")
 _HIDDEN = re.compile(r"display:\s?none|navbox|mw-editsection|reference|sortkey|toc\b|metadata|ambox|mbox")
 
 
@@ -159,8 +141,11 @@ def _line_tag(state: _Html, name: str) -> None:
 
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
 _EDGE = re.compile(r"\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}(?:\[([^\[\]\n]{0,120})\])?")
-_DROP = frozenset(
-    ["equation", "align", "gather", "multline", "eqnarray", "displaymath", "math", "figure", "tikzpicture", "verbatim", "lstlisting", "prooftree", "tikzcd", "thebibliography", "longtable", "alignat", "array", "forest", "picture", "CD", "comment", "prob", "parts", "eocesol"]
+_DROP = words(
+    """
+    equation align gather multline eqnarray displaymath math figure tikzpicture verbatim lstlisting prooftree
+    tikzcd thebibliography longtable alignat array forest picture CD comment prob parts eocesol
+    """
 )
 _DISPLAY = re.compile(r"\$\$[^$]{0,4000}\$\$|\\\[[^\[\]]{0,3000}\\\]")
 _HEADING = re.compile(
@@ -194,11 +179,11 @@ _ACCENTS = {
 }
 _ITEM = re.compile(r"\\item\b\s?(?:\[([^\[\]]{0,120})\])?")
 _INLINE = re.compile(r"\\\(([^()\n]{0,200})\\\)")
-_DEFINITIONS = frozenset(("definition", "defn", "defnC", "dfn", "Definition"))
+_DEFINITIONS = words("definition defn defnC dfn Definition")
 
 
 def from_latex(text: str) -> str:
-    """Markdown lines from LaTeX: sections, items, tables, definitions as paragraphs; formulas set apart become `HOLE`."""
+    """Markdown lines from LaTeX: sections, items, tables, definitions; formulas set apart become `HOLE`."""
     start = text.find("\\begin{document}")
     text = _COMMENT.sub("", text[start + 16 :] if start >= 0 else text)
     text = _environments(_DISPLAY.sub(f" {HOLE} ", text))

@@ -1,7 +1,7 @@
 """Word problems from a document's own numbers, with worked arithmetic.
 
-Only like is reckoned with like: the same unit for sums, differences and ratios, years only with years, a percentage only
-of what the source says it is of, a rate only times its own unit, a table's column only within itself. Every line
+Only like is reckoned with like: the same unit for sums, differences and ratios, years only with years, a percentage
+only of what the source says it is of, a rate only times its own unit, a table's column only within itself. Every line
 `a + b = c` is exact (`Decimal`); a quotient that does not end within two decimals is written with ≈.
 """
 
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 
 from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.quantities import quantities
@@ -24,7 +25,26 @@ LIKE = 500  # the larger of two compared numbers is at most this many times the 
 GROUPS = (50, 80, 100, 120, 150, 200, 240, 250, 300, 400, 500, 600, 800, 1000, 2000, 4000, 5000, 10000)
 SPANS = ((2, 5), (3, 7), (4, 9), (5, 12), (6, 10), (8, 20))
 _DURATIONS = frozenset(
-    ["seconds", "minutes", "hours", "days", "weeks", "months", "years", "小时", "分钟", "秒", "天", "日", "个月", "年", "周", "小時", "分鐘", "個月"]
+    [
+        "seconds",
+        "minutes",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
+        "小时",
+        "分钟",
+        "秒",
+        "天",
+        "日",
+        "个月",
+        "年",
+        "周",
+        "小時",
+        "分鐘",
+        "個月",
+    ]
 )
 _PLURAL = {"person": "people", "child": "children", "copy": "copies"}
 
@@ -150,7 +170,7 @@ def _years(group: list[Quantity], say: Words, draw: random.Random) -> Problem | 
     if len(dates) < 2:
         return None
     values = [quantity.value for quantity in dates]
-    spans = [after - before for before, after in zip(values, values[1:], strict=False)]
+    spans = [after - before for before, after in pairwise(values)]
     if min(spans) < 2:
         return None
     if len(dates) == 3:
@@ -297,9 +317,10 @@ def _layout(made: Problem, say: Words, draw: random.Random) -> str:
     else:
         body = "\n".join(made.steps)
     gap = "" if say.tongue.chinese else " "
+    ask, solve, reply = say("problem"), say("solution"), say("answer")
     task = f"{made.context}\n\n{made.question}"
     if mark == 0:
-        return f"## {say('problem')}\n\n{task}\n\n## {say('solution')}\n\n{body}\n\n**{say('answer')}{colon}**{gap}{made.answer}"
+        return f"## {ask}\n\n{task}\n\n## {solve}\n\n{body}\n\n**{reply}{colon}**{gap}{made.answer}"
     if mark == 1:
-        return f"{say('problem')}{colon}{gap}{task}\n\n{say('solution')}{colon}\n{body}\n\n{say('answer')}{colon}{gap}{made.answer}"
-    return f"**{say('problem')}{colon}** {task}\n\n**{say('solution')}{colon}**\n{body}\n\n**{say('answer')}{colon}** {made.answer}"
+        return f"{ask}{colon}{gap}{task}\n\n{solve}{colon}\n{body}\n\n{reply}{colon}{gap}{made.answer}"
+    return f"**{ask}{colon}** {task}\n\n**{solve}{colon}**\n{body}\n\n**{reply}{colon}** {made.answer}"

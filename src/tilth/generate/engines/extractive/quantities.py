@@ -1,7 +1,7 @@
 """The numbers of a document with kind and unit, so that only like is reckoned with like.
 
-Kinds: money, percent, measure (a physical or time unit), count (a plural noun), year. Numbers in codes, versions, section
-numbers, dates, formulas and references carry no known unit after them, or are blanked first, and are not taken.
+Kinds: money, percent, measure (a physical or time unit), count (a plural noun), year. Numbers in codes, versions,
+section numbers, dates, formulas and references carry no known unit after them, or are blanked first, and are not taken.
 """
 
 import re

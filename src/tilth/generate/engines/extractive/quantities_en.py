@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from tilth.generate.engines.extractive.quantity import Quantity
+from tilth.generate.engines.extractive.words import words
 
 LARGEST = Decimal(10) ** 13
 
@@ -68,14 +69,23 @@ _MAGNITUDE = {
     "billion": 1_000_000_000,
     "trillion": 1_000_000_000_000,
 }
-_IRREGULAR = frozenset(
-    ["people", "men", "women", "children", "mice", "feet", "teeth", "geese", "species", "sheep", "oxen", "cattle", "staff", "personnel"]
+_IRREGULAR = words("people men women children mice feet teeth geese species sheep oxen cattle staff personnel")
+_NOT_NOUN = words(
+    """
+    is was has does this his its as us yes thus plus versus always perhaps besides towards minus vs times ways
+    others ones things hours' sometimes unless across afterwards degrees series percents points pages chapters
+    figures dollars thousands hundreds millions billions tens results means includes contains describes shows
+    gives makes takes says uses provides requires appears comes goes becomes sections articles paragraphs
+    subsections titles steps versions starts ends begins remains lies sits runs
+    """
 )
-_NOT_NOUN = frozenset(
-    ["is", "was", "has", "does", "this", "his", "its", "as", "us", "yes", "thus", "plus", "versus", "always", "perhaps", "besides", "towards", "minus", "vs", "times", "ways", "others", "ones", "things", "hours'", "sometimes", "unless", "across", "towards", "afterwards", "degrees", "series", "percents", "points", "pages", "chapters", "figures", "dollars", "thousands", "hundreds", "millions", "billions", "tens", "results", "means", "includes", "contains", "describes", "shows", "gives", "makes", "takes", "says", "uses", "provides", "requires", "appears", "comes", "goes", "becomes", "sections", "articles", "paragraphs", "subsections", "titles", "chapters", "steps", "versions", "starts", "ends", "begins", "remains", "lies", "sits", "runs"]
-)
-_CONNECTING = frozenset(
-    ["of", "in", "on", "at", "by", "for", "from", "to", "with", "and", "or", "the", "a", "an", "that", "which", "who", "as", "is", "was", "are", "were", "be", "been", "has", "have", "had", "per", "each", "every", "between", "than", "then", "but", "if", "when", "while", "where", "into", "onto", "up", "down", "not", "no", "it", "they", "he", "she", "we", "i", "you", "do", "does", "did", "can", "could", "will", "would", "may", "might", "shall", "should", "must", "so", "such", "out", "over", "under", "about", "after", "before", "until", "since", "through", "during", "against", "also"]
+_CONNECTING = words(
+    """
+    of in on at by for from to with and or the a an that which who as is was are were be been has have had per
+    each every between than then but if when while where into onto up down not no it they he she we i you do does
+    did can could will would may might shall should must so such out over under about after before until since
+    through during against also
+    """
 )
 _NUMBER = re.compile(
     r"(?<![\w.,/:#$£€§–-])(?P<currency>US\$|[$£€])?(?P<digits>\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,4})?|\d{1,9}(?:\.\d{1,4})?)(?![\d:/]|\.\d|,\d)"
@@ -85,16 +95,38 @@ _NUMBER = re.compile(
 _SMALL = {
     name: value
     for value, name in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS = {
-    name: 10 * value for value, name in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+    name: 10 * value
+    for value, name in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
+_TEENS = "|".join(list(_SMALL)[2:])
 _SPELLED = re.compile(
-    r"\b(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)?(?:[ -])?"
-    r"(?P<small>two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)?"
-    r"(?P<hundred> (?:hundred|thousand))? (?P<unit>[a-z]{3,12})\b",
+    rf"(?<![\w-])(?P<words>(?:{'|'.join(_TENS)})(?:[ -](?:{_TEENS}))?|{_TEENS})(?: (?P<hundred>hundred|thousand))?"
+    r" (?P<unit>[a-z]{3,12})\b",
     re.IGNORECASE,
 )
 _AFTER = re.compile(r"[ -]([A-Za-z°-]{1,20})(?: ([a-z-]{2,20}))?(?: ([a-z-]{3,20}))?")
@@ -108,7 +140,8 @@ _YEAR = re.compile(
     r"(1[0-9]{3}|20[0-2][0-9])\b(?!\s?(?:%|[-,]\d|\.\d|[a-z]{0,8}s\b|BC|B\.C|people|meters|miles|feet|km|hours|(?:million|thousand)\b))"
 )
 _DAY = re.compile(
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Chapter|Section|section|Part|Figure|Table|Title|No\.|version|Article|page|pages|Act of|Act)\s$"
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Chapter|Section"
+    r"|section|Part|Figure|Table|Title|No\.|version|Article|page|pages|Act of|Act)\s$"
 )
 
 
@@ -122,10 +155,11 @@ def quantities_en(sentence: str) -> Iterator[Quantity]:
             yield found
     for match in _SPELLED.finditer(sentence):
         unit = _UNIT_OF.get(match["unit"].lower())
-        if unit is None or not (match["tens"] or match["small"]) or _AGE.match(sentence, match.end()):
+        if unit is None or _AGE.match(sentence, match.end()):
             continue
-        value = _TENS.get((match["tens"] or "").lower(), 0) + _SMALL.get((match["small"] or "").lower(), 0)
-        value *= _MAGNITUDE[match["hundred"].strip().lower()] if match["hundred"] else 1
+        spelled = re.split("[ -]", match["words"].lower())
+        value = sum(_TENS.get(word, 0) + _SMALL.get(word, 0) for word in spelled)
+        value *= _MAGNITUDE[match["hundred"].lower()] if match["hundred"] else 1
         yield Quantity(value=Decimal(value), kind="measure", unit=unit, shown=match[0].strip(), name=unit)
 
 

@@ -8,13 +8,14 @@ from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.facts import Fact, facts
 from tilth.generate.engines.extractive.facts_en import year_of
 from tilth.generate.engines.extractive.pair import Pair
+from tilth.generate.engines.extractive.words import pairs, words
 
 _RANK = {"define": 0, "person": 0, "iff": 0, "where": 1, "when": 1, "cause": 1, "use": 1, "known": 1}
-_PRONOUNS = frozenset(["he", "she", "it", "they", "his", "her", "their", "its", "this", "that", "these", "those", "we", "i", "you", "the"])
-_PRESENT = {
-    "became": "become", "built": "build", "led": "lead", "won": "win", "wrote": "write", "taught": "teach", "died": "die",
-    "began": "begin", "married": "marry", "studied": "study", "moved": "move", "graduated": "graduate",
-}  # fmt: skip
+_PRONOUNS = words("he she it they his her their its this that these those we i you the")
+_PRESENT = pairs(
+    "became:become built:build led:lead won:win wrote:write taught:teach died:die began:begin married:marry "
+    "studied:study moved:move graduated:graduate"
+)
 
 
 def pairs_en(document: Document, draw: random.Random) -> Iterator[Pair]:
@@ -52,6 +53,7 @@ def _ask(fact: Fact, document: Document, draw: random.Random) -> str:
         "allow": (f"What {do} {name} {base}?",) if last.startswith("provide") else (f"How {do} {name} help?",),
         "require": (f"What {do} {name} require?",),
         "cover": (f"What {do} {name} {base}?",),
+        "rule": (f"What rule applies to {name}?", f"What is laid down about {name}?"),
         "duty": (f"What must {name} do?", f"What is required of {name}?", f"What {last} {name} do?"),
         "power": (f"What may {name} do?", f"What can {name} do?"),
     }
@@ -74,30 +76,28 @@ def _ask_definition(fact: Fact, name: str, draw: random.Random) -> str:
 def _infinitive(verb: str) -> str:
     if verb in _PRESENT:
         return _PRESENT[verb]
-    return verb[:-1] if verb.endswith(_SILENT_E) else verb.removesuffix("ed")
+    return verb[:-1] if verb in _SILENT_E else verb.removesuffix("ed")
 
 
-_SILENT_E = (
-    "announced", "captured", "created", "introduced", "issued", "proposed", "received", "released", "served", "organized",
-    "produced", "achieved", "replaced", "named", "used",
-)  # fmt: skip
+_SILENT_E = words(
+    "announced created introduced issued proposed received released served organized produced achieved "
+    "replaced named used captured"
+)
 
 
 def in_sentence(subject: str, document: Document) -> str:
-    """The subject as it stands inside a sentence: lower case where the document writes it so, or where no other word of
-    it has a capital and the document never writes its first word with one inside a sentence."""
+    """The subject as it stands inside a sentence: lower case where the document often writes it so, or where no other
+    word of it has a capital and the document has its first word hardly anywhere else."""
     first, _, rest = subject.partition(" ")
     lower = first[:1].lower() + first[1:]
     if first in ("A", "An", "The"):
         return f"{lower} {rest}"
     if first[1:] != first[1:].lower() or not first.replace("-", "").isalpha():
         return subject
-    text = document.text
-    if f" {lower} " in text or f" {lower}s " in text or f" {lower}," in text:
+    words = document.words
+    if first.endswith("ing") or (words[lower] and words[lower] >= words[first] // 4):
         return f"{lower} {rest}".strip()
-    if rest and rest == rest.lower() and f", {first} " not in text and f"e {first} " not in text:
-        return f"{lower} {rest}"
-    return subject
+    return f"{lower} {rest}" if rest and rest == rest.lower() and words[first] <= 2 else subject
 
 
 def _events(document: Document, draw: random.Random) -> Iterator[Pair]:

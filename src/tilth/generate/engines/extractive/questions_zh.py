@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Document
@@ -68,7 +69,7 @@ def _articles(document: Document, draw: random.Random) -> Iterator[Pair]:
 def _dialogue(document: Document) -> Iterator[Pair]:
     """A question put in a classical dialogue and the reply that follows at once."""
     lines = [sentence for _, block in document.paragraphs()[:200] for sentence in block.sentences][:400]
-    for order, (asked, reply) in enumerate(zip(lines, lines[1:], strict=False)):
+    for order, (asked, reply) in enumerate(pairwise(lines)):
         question, answer = _ASKED.match(asked), _REPLY.match(reply)
         text = answer[1].strip() if question is not None and answer is not None else ""
         if question is not None and text[-1:] in ("。", "！") and sentences.balanced(text):
@@ -83,7 +84,7 @@ def _renderings(document: Document, draw: random.Random) -> Iterator[Pair]:
     blocks = (block for section in document.sections for block in section.blocks if block.kind == "pairs")
     lines = [row for block in blocks for row in block.rows][:600]
     order = 0
-    for (key, old), (other, new) in zip(lines, lines[1:], strict=False):
+    for (key, old), (other, new) in pairwise(lines):
         if key in _OLD and other in _NEW and 6 <= len(old) <= 60 and len(new) >= 6 and sentences.balanced(old + new):
             order += 1
             form = draw.choice(("“{}”用现代文怎么说？", "“{}”是什么意思？", "怎样把“{}”译成现代汉语？"))
@@ -101,7 +102,5 @@ def _events(document: Document, draw: random.Random) -> Iterator[Pair]:
                 continue
             if sentences.whole(sentence, True) and (named or not sentences.leans(sentence, True)):
                 name = f"{title}在" if named else ""
-                form = draw.choice(
-                    ("{}{}年发生了什么？", "{}{}年有什么大事？" if not named else "{}{}年有什么经历或变化？")
-                )
+                form = draw.choice(("{}{}年发生了什么？", "{}{}年的情况是怎样的？"))
                 yield Pair(document.tongue.say(form).format(name, match[1]), sentence, 2, 10 * (order * 40 + number))

@@ -1,44 +1,15 @@
 """The pass over a document's lines that finds its structure. One method a kind of line; all patterns are linear."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tilth.generate.engines.extractive import inline, sentences
+from tilth.generate.engines.extractive import inline, line_kinds, sentences
 from tilth.generate.engines.extractive.document import Block, Item, Section
 from tilth.generate.engines.extractive.inline import clean
 from tilth.generate.engines.extractive.pipes import grid, pipes, simple
 
 LONGEST_LINE = 20_000  # characters of one line that are looked at
 MOST_BLOCKS = 3_000  # blocks kept of one document
-
-_ATX = re.compile(r"(#{1,6})\s+(.{1,300}?)\s*#*$")
-_FENCE = re.compile(r"(`{3,}|~{3,})")
-_BULLET = re.compile(r"([-*+•●▪·]|–)\s+(?=\S)")
-_NUMBERED = re.compile(
-    r"(?:#|\d{1,3})[.)]\s+(?=\S)|\d{1,2}[、.．](?=[㐀-鿿])|[①-⑳]\s?|(?:Step|STEP) \d{1,2}[.:]\s+|第[一二三四五六七八九十]步[，：:、]?"
-)
-_BRACKETED = re.compile(r"[(（](\d{1,3}|[a-zA-Z]|[ivx]{1,5}|[ivxA-Z]{1,4}(?:-\d)?|[一二三四五六七八九十]{1,3})[)）]\s*")
-_UNDERLINE = re.compile(r"([=\-~^\"'#*+`])\1{2,200}$")
-_SIMPLE_TABLE = re.compile(r"={2,}(?:\s+={2,})+$")
-_PAIR = re.compile(r"([A-Za-z][\w /().'&-]{0,38}|[㐀-鿿][\w（）()、·/ ]{0,14}?)\s?[:：]\s*(\S.{0,300})$")
-_FIELD = re.compile(r":([A-Za-z][\w -]{0,40}):\s+(\S.{0,300})$")
-_ONLY_BOLD = re.compile(r"\*\*([^*]{2,120}?)[:：]?\*\*[:：]?$")
-_CODEISH = re.compile(
-    r"[{};]|\w\(|^\s*(?:\$|>>>|\.\.\.|#!|import |def |class |return |from |sudo |npm |git )|::|->|=>|==|</"
-)
-_ZH_HEADING = re.compile(
-    r"第[一二三四五六七八九十百零\d]{1,5}[章节编篇部]\s{0,4}\S{0,40}$|[一二三四五六七八九十]{1,3}、[^，。；：]{2,28}$|（[一二三四五六七八九十]{1,3}）[^，。；：]{2,24}$"
-)
-_CJK_END = re.compile(r"[　-鿿＀-￯]$")
-_SHORTCODE = re.compile(
-    r"(?:\{\{[<%].{0,600}[>%]\}\}|\{%.{0,400}%\}|:::+.{0,200}|:[a-z_]{2,12}:`[^`]{0,200}`|\[[^\]]{1,200}\]: \S.{0,400}|!\[[^\]]{0,400}\]\([^)]{0,600}\).{0,100}|<!--.{0,600}-->|\*Figure: .{0,3000})$"
-)
-_ADMONITION = re.compile(r"(?:\?\?\?\+?|!!!|===)\s*\w{0,20}\s*(?:\"([^\"]{0,120})\")?$")
-_DIRECTIVE = re.compile(r"\.\.\s")
-_KEEP_DIRECTIVE = re.compile(
-    r"\.\.\s+(?:note|warning|tip|important|caution|seealso|hint|admonition|attention|versionadded)::\s*(.{0,300})$"
-)
 
 
 @dataclass(slots=True)
@@ -123,7 +94,7 @@ class Reader:
     def simple_table(self, raw: str, line: str) -> bool:
         """Take lines up to the third border, or to a blank line after the second."""
         self.simple.append(raw)
-        self.borders += _SIMPLE_TABLE.match(line) is not None
+        self.borders += line_kinds.SIMPLE_TABLE.match(line) is not None
         if self.borders >= 3 or (self.borders == 2 and not line) or len(self.simple) > 200:
             rows, header = simple(self.simple)
             self.simple, self.borders = [], 1
@@ -138,7 +109,12 @@ class Reader:
             self.flush_table()
         if handler is not None and handler(self, raw, line):
             return
-        if self.chinese and line[0] in "第一二三四五六七八九十（" and _ZH_HEADING.match(line) and not self.lines:
+        if (
+            self.chinese
+            and line[0] in "第一二三四五六七八九十（"
+            and line_kinds.ZH_HEADING.match(line)
+            and not self.lines
+        ):
             self.open_section(line, 2)
             return
         if self.pair(line):
@@ -156,38 +132,44 @@ class Reader:
                 self.items[-1][0] += self.glue(self.items[-1][0]) + line
                 return
             self.flush_list()
-        elif indent >= 4 and self.blank and not self.lines and _CODEISH.search(line):
+        elif indent >= 4 and self.blank and not self.lines and line_kinds.CODEISH.search(line):
             self.code.append(raw)
             self.literal = 3
             return
-        if self.pairs:
+        if self.pairs and not self.blank:  # the line goes on with the value; one pair alone was prose after all
+            key, value = self.pairs.pop()
+            if self.pairs:
+                self.pairs.append((key, f"{value}{self.glue(value)}{line}"[:600]))
+                return
+            self.lines.append(f"{key}{'：' if self.chinese else ': '}{value}")
+        elif self.pairs:
             self.flush_pairs()
         self.lines.append(line)
 
     def glue(self, before: str) -> str:
-        return "" if not before or (self.chinese and _CJK_END.search(before)) else " "
+        return "" if not before or (self.chinese and line_kinds.CJK_END.search(before)) else " "
 
     def pair(self, line: str) -> bool:
         """`key: value` lines; a block of them becomes pairs, one alone stays prose."""
         if self.lines or self.items or len(line) > 340:
             return False
-        match = _FIELD.match(line) or _PAIR.match(line)
+        match = line_kinds.FIELD.match(line) or line_kinds.PAIR.match(line)
         if match is None or match[2].startswith("//"):
             return False
-        self.pairs.append((match[1].strip(), match[2]))
+        self.pairs.append((match[1].strip(" :："), match[2]))
         return True
 
     # ---- handlers: True when the line is taken ----
 
     def atx(self, _raw: str, line: str) -> bool:
-        match = _ATX.match(line)
+        match = line_kinds.ATX.match(line)
         if match is None or (self.items and not self.blank and len(match[1]) > 5):
             return False
         self.open_section(match[2], len(match[1]))
         return True
 
     def fenced(self, _raw: str, line: str) -> bool:
-        match = _FENCE.match(line)
+        match = line_kinds.FENCE.match(line)
         if match is not None and line.count(match[1]) == 1:
             self.flush_paragraph()
             self.fence = match[1]
@@ -213,17 +195,17 @@ class Reader:
     def bullet(self, raw: str, line: str) -> bool:
         if self.underline(line):
             return True
-        match = _BULLET.match(line)
+        match = line_kinds.BULLET.match(line)
         return match is not None and self.item(raw, line[match.end() :], ordered=False)
 
     def numbered(self, raw: str, line: str) -> bool:
-        match = _NUMBERED.match(line)
+        match = line_kinds.NUMBERED.match(line)
         if match is None or (self.lines and not self.blank and not line.startswith(("1.", "1)", "1、"))):
             return False
         return self.item(raw, line[match.end() :], ordered=True)
 
     def bracketed(self, raw: str, line: str) -> bool:
-        match = _BRACKETED.match(line)
+        match = line_kinds.BRACKETED.match(line)
         if match is None:
             return False
         marker_only = match.end() == len(line)  # statutes put the number on a line of its own, without a blank before
@@ -245,8 +227,8 @@ class Reader:
 
     def underline(self, line: str) -> bool:
         """A heading underlined (Setext, reStructuredText), a rule across the page, or the border of a simple table."""
-        if _UNDERLINE.match(line) is None:
-            if self.rst and _SIMPLE_TABLE.match(line):
+        if line_kinds.UNDERLINE.match(line) is None:
+            if self.rst and line_kinds.SIMPLE_TABLE.match(line):
                 self.flush_paragraph()
                 self.flush_list()
                 self.simple = [line]
@@ -276,15 +258,15 @@ class Reader:
         return True
 
     def colon(self, _raw: str, line: str) -> bool:
-        return _SHORTCODE.match(line) is not None
+        return line_kinds.SHORTCODE.match(line) is not None
 
     def shortcode(self, _raw: str, line: str) -> bool:
         if line[0] == "<" and line.startswith("<!--"):
             return line.endswith("-->")
-        return _SHORTCODE.match(line) is not None
+        return line_kinds.SHORTCODE.match(line) is not None
 
     def admonition(self, _raw: str, line: str) -> bool:
-        match = _ADMONITION.match(line)
+        match = line_kinds.ADMONITION.match(line)
         if match is None:
             return self.underline(line) if line[0] == "=" else self.shortcode(_raw, line)
         self.flush_paragraph()
@@ -292,10 +274,10 @@ class Reader:
         return True
 
     def directive(self, raw: str, line: str) -> bool:
-        if _DIRECTIVE.match(line) is None:
+        if line_kinds.DIRECTIVE.match(line) is None:
             return False
         self.flush_paragraph()
-        kept = _KEEP_DIRECTIVE.match(line)
+        kept = line_kinds.KEEP_DIRECTIVE.match(line)
         if kept is not None:
             if kept[1]:
                 self.lines.append(f"Note: {kept[1]}")
@@ -312,7 +294,7 @@ class Reader:
         return True
 
     def bold(self, raw: str, line: str) -> bool:
-        match = _ONLY_BOLD.match(line)
+        match = line_kinds.ONLY_BOLD.match(line)
         if match is not None and self.blank and not match[1].rstrip().endswith((".", "。")):
             self.open_section(match[1], 5)
             return True
@@ -362,6 +344,13 @@ class Reader:
         text = clean(joined)
         if text and text != inline.HOLE:
             self.add(Block("paragraph", text, tuple(sentences.split(text, self.chinese))))
+
+    def statute(self, _raw: str, line: str) -> bool:
+        """The number and name of a statute's section: "§ 31-1340 Priority of distribution." """
+        if self.lines or self.blocks or self.heading or len(line) > 140 or not line.endswith("."):
+            return False
+        self.open_section(line_kinds.SECTION_SIGN.sub("", line).rstrip("."), 1)
+        return True
 
     def plain_heading(self, line: str) -> bool:
         """The first short line of a plain text is its title; later ones between blank lines are headings."""
@@ -451,6 +440,7 @@ _HANDLERS: dict[str, Callable[[Reader, str, str], bool]] = {
     "<": Reader.shortcode,
     ".": Reader.directive,
     "$": Reader.formula,
+    "§": Reader.statute,
     "(": Reader.bracketed,
     "（": Reader.bracketed,
     "S": Reader.numbered,

@@ -11,7 +11,8 @@ from tilth.generate.engines.extractive.pair import Pair
 
 ROOM = 900  # characters of one answer
 _NUMBERED = re.compile(
-    r"^(?:\d{1,2}(?:\.\d{1,2}){0,3}[.、)]?\s{0,3}|[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百零\d]{1,7}条[ 　]{0,4})"
+    r"^(?:\d{1,2}(?:\.\d{1,2}){0,3}[.、)]?\s{0,3}|[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百零\d]{1,7}条[ "
+    r"　]{0,4})"
 )
 
 
@@ -35,8 +36,15 @@ def pairs_of_headings(document: Document, draw: random.Random) -> Iterator[Pair]
         elif heading:
             question = heading_question(heading, document, draw)
             answer = opening(section, document, draw.randint(1, 3)) if question else ""
-            if answer and (has_role(heading) or related(name_of(heading), answer, document.tongue.chinese)):
+            if answer and (has_role(heading) or _fits(section, answer, document.tongue.chinese)):
                 yield Pair(question, answer, 1 if has_role(heading) else 2, order)
+
+
+def _fits(section: Section, answer: str, chinese: bool) -> bool:
+    """True where the answer opens the section or takes up a word of its heading."""
+    first = section.blocks[0].sentences[:1]
+    opens = bool(first) and answer.startswith(without_number(first[0])[:30])
+    return opens or related(name_of(section.heading), answer, chinese)
 
 
 def related(heading: str, answer: str, chinese: bool) -> bool:

@@ -7,6 +7,7 @@ full stop. All patterns are linear and a sentence is at most `LONGEST` character
 import re
 
 from tilth.generate.engines.extractive.inline import HOLE
+from tilth.generate.engines.extractive.words import words
 
 LONGEST = 420  # characters of an English sentence worth quoting
 LONGEST_ZH = 180
@@ -14,15 +15,27 @@ LONGEST_ZH = 180
 _END = re.compile(r"[.!?][\"”’')\]]{0,3}\s+(?=[\"“‘'(\[$`]{0,2}[A-Z0-9À-Þ])")
 _END_ZH = re.compile(r"[。！？．!?][”」』’\"）)]{0,3}")
 _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]{0,12})\.$")
-_ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "st", "vs", "etc", "e.g", "i.e", "cf", "al", "no", "fig", "figs", "eq", "eqs", "sec", "secs", "ch", "vol", "pp", "ed", "eds", "prof", "sen", "rep", "gov", "gen", "col", "capt", "lt", "sgt", "rev", "hon", "inc", "ltd", "co", "corp", "dept", "est", "approx", "jr", "sr", "mt", "ft", "ave", "blvd", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "d.c", "a.m", "p.m", "ph.d", "b.c", "a.d", "def", "thm", "prop", "viz", "esp", "op", "ca"]
+_ABBREVIATIONS = words(
+    """
+    mr mrs ms dr st vs etc e.g i.e cf al no fig figs eq eqs sec secs ch vol pp ed eds prof sen rep gov gen col
+    capt lt sgt rev hon inc ltd co corp dept est approx jr sr mt ft ave blvd jan feb mar apr jun jul aug sep sept
+    oct nov dec u.s u.k d.c a.m p.m ph.d b.c a.d def thm prop viz esp op ca
+    """
 )
 _START = re.compile(r"[\"“‘'(\[`$]{0,2}[A-Z0-9À-Þ]")
-_LEANING = frozenset(
-    ["this", "that", "these", "those", "it", "its", "they", "their", "them", "he", "his", "him", "she", "her", "hers", "such", "however", "but", "and", "so", "or", "nor", "yet", "therefore", "thus", "hence", "also", "instead", "moreover", "furthermore", "additionally", "similarly", "likewise", "consequently", "accordingly", "nevertheless", "nonetheless", "otherwise", "then", "there", "here", "both", "neither", "either", "another", "others", "again", "meanwhile", "finally", "still", "besides", "conversely", "indeed", "alternatively", "first", "second", "third", "secondly", "thirdly", "next", "later", "afterwards", "we", "i", "you", "my", "our", "your", "one", "some", "which", "who", "what", "how", "why", "where", "ok", "yes", "no", "well", "now", "because", "not", "specifically", "rather", "too"]
+_LEANING = words(
+    """
+    this that these those it its they their them he his him she her hers such however but and so or nor yet
+    therefore thus hence also instead moreover furthermore additionally similarly likewise consequently
+    accordingly nevertheless nonetheless otherwise then there here both neither either another others again
+    meanwhile finally still besides conversely indeed alternatively first second third secondly thirdly next later
+    afterwards i my one some which who what how why where ok yes no well now because not specifically rather too
+    let lets
+    """
 )
 _LEANING_PHRASE = re.compile(
-    r"(?:In (?:this|that|these|such|other|addition|contrast|fact|particular|short|turn|each|both)|For (?:example|instance|this|"
+    r"(?:In (?:this|that|these|such|other|addition|contrast|fact|particular|short|turn|each|both)|For (?:example"
+    r"|instance|this|"
     r"that|these|more)|As (?:a result|such|before|above|we|you|noted|mentioned|shown|described|discussed|an? example)|"
     r"On the (?:other|one|contrary)|At (?:this|that|the same)|After (?:this|that)|To (?:this|that|do (?:this|so))|With "
     r"(?:this|that|these)|From (?:this|that|these)|By (?:this|that)|Because of (?:this|that)|The (?:latter|former|same|"
@@ -31,7 +44,8 @@ _LEANING_PHRASE = re.compile(
     r"Copyright|All rights|Posted|Updated|Editor)\b"
 )
 _POINTING = re.compile(
-    r"\b(?:above|below|following figure|(?:the|this|next|previous|following) (?:section|chapter|figure|table|page|module|"
+    r"\b(?:above|below|following figure|(?:the|this|next|previous|following) (?:section|chapter|figure|table|page"
+    r"|module|"
     r"example|post|link|image|diagram|equation)|click|https?:|www\.|shown in|listed in|as follows|subscribe)",
     re.IGNORECASE,
 )
@@ -49,8 +63,15 @@ _CODE = re.compile(r"`[^`]{0,200}`")
 _LETTER = re.compile(r"[A-Za-zÀ-ɏ]")
 _HAN = re.compile(r"[㐀-鿿]")
 #: Formula commands that any Markdown viewer renders; others are an author's own macros and unreadable elsewhere.
-_KNOWN_MATH = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "theta", "lambda", "mu", "nu", "pi", "rho", "sigma", "tau", "phi", "varphi", "omega", "eta", "zeta", "xi", "chi", "psi", "Delta", "Sigma", "Omega", "Gamma", "Lambda", "Theta", "Phi", "Pi", "frac", "sqrt", "sum", "prod", "int", "times", "cdot", "div", "pm", "leq", "le", "geq", "ge", "neq", "ne", "approx", "equiv", "infty", "in", "notin", "subset", "subseteq", "cup", "cap", "emptyset", "to", "rightarrow", "leftarrow", "Rightarrow", "mapsto", "log", "ln", "exp", "sin", "cos", "tan", "min", "max", "lim", "mathbb", "mathbf", "mathcal", "mathrm", "text", "mathsf", "bar", "hat", "tilde", "vec", "dot", "partial", "nabla", "ldots", "dots", "cdots", "left", "right", "forall", "exists", "sim", "circ", "ast", "deg", "land", "lor", "lnot", "bmod", "pmod", "mid", "parallel", "perp", "angle", "top", "lfloor", "rfloor", "lceil", "rceil", "boldsymbol", "operatorname", "quad", "gg", "ll", "propto"]
+_KNOWN_MATH = words(
+    """
+    alpha beta gamma delta epsilon varepsilon theta lambda mu nu pi rho sigma tau phi varphi omega eta zeta xi chi
+    psi Delta Sigma Omega Gamma Lambda Theta Phi Pi frac sqrt sum prod int times cdot div pm leq le geq ge neq ne
+    approx equiv infty in notin subset subseteq cup cap emptyset to rightarrow leftarrow Rightarrow mapsto log ln
+    exp sin cos tan min max lim mathbb mathbf mathcal mathrm text mathsf bar hat tilde vec dot partial nabla ldots
+    dots cdots left right forall exists sim circ ast deg land lor lnot bmod pmod mid parallel perp angle top
+    lfloor rfloor lceil rceil boldsymbol operatorname quad gg ll propto
+    """
 )
 
 

@@ -7,6 +7,7 @@ in sentences and articles of law, the first of these that gives at least two row
 import random
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Block, Document, Item
@@ -15,6 +16,7 @@ from tilth.generate.engines.extractive.facts_en import year_of
 from tilth.generate.engines.extractive.quantities import quantities
 from tilth.generate.engines.extractive.table_questions import Asked, ask_table
 from tilth.generate.engines.extractive.tables import MOST_ROWS, Grid, fit, grids
+from tilth.generate.engines.extractive.words import words
 
 _TERM = re.compile(r"([^:：–—]{2,60}?)\s?(?:[:：]\s?| [–—-] |——|—)(\S.{3,600})$")
 _ARTICLE = re.compile(r"(第[一二三四五六七八九十百零\d]{1,7}条)[ 　]{0,4}")
@@ -57,7 +59,7 @@ def _records(document: Document, draw: random.Random) -> Grid | None:
         return None
     rows = [
         (first, second)
-        for (key, first), (other, second) in zip(lines, lines[1:], strict=False)
+        for (key, first), (other, second) in pairwise(lines)
         if key == lines[0][0] and other == lines[1][0] and len(first) <= 60 and len(second) <= 110
     ]
     start = draw.randrange(max(1, len(rows) - 8))
@@ -76,8 +78,12 @@ def _pairs(document: Document, _draw: random.Random) -> Grid | None:
     return fit(_names(document, "pairs"), best[:MOST_ROWS], caption, named=False, kind="pairs") if best else None
 
 
-_CARD = frozenset(
-    ["pep", "title", "author", "status", "type", "created", "post-history", "resolution", "requires", "replaces", "topic", "discussions-to", "version", "last-modified", "content-type", "python-version", "sponsor", "pep-delegate", "feature", "name", "start", "date", "rfc", "pr", "rust", "issue", "tracking"]
+_CARD = words(
+    """
+    pep title author status type created post-history resolution requires replaces topic discussions-to version
+    last-modified content-type python-version sponsor pep-delegate feature name start date rfc pr rust issue
+    tracking
+    """
 )
 
 
@@ -203,8 +209,11 @@ def _dated(sentence: str) -> str | None:
     return year if before in _DATE_WORDS or (before.isdigit() and len(before) <= 2) else None
 
 
-_DATE_WORDS = frozenset(
-    ["in", "since", "by", "from", "until", "to", "after", "before", "during", "around", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "early", "late", "between"]
+_DATE_WORDS = words(
+    """
+    in since by from until to after before during around january february march april may june july august
+    september october november december early late between
+    """
 )
 
 
@@ -274,9 +283,6 @@ def _layout(grid: Grid, asked: Asked, document: Document, draw: random.Random) -
     ask, reply, colon = ("Question", "Answer", ":") if not document.tongue.chinese else (say("问题"), "答案", "：")
     gap = "" if document.tongue.chinese else " "
     question, answer = asked
-    answer = (
-        answer if answer[-1] in ".。!！?？)）`" or (document.tongue.chinese is False and len(answer) < 40) else answer
-    )
     caption = f"### {grid.caption}\n\n" if grid.caption and draw.random() < 0.5 else ""
     if draw.random() < 0.5:
         return f"{caption}{chr(10).join(lines)}\n\n**{ask}{colon}** {question}\n\n**{reply}{colon}** {answer}"

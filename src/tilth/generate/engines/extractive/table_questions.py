@@ -1,4 +1,4 @@
-"""A question that a table answers, with its answer: a cell looked up, either way; the largest; a comparison; a count."""
+"""A question that a table answers, and its answer: a cell looked up either way, the largest, a comparison, a count."""
 
 import random
 from collections.abc import Callable

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 
 from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Block, Document
@@ -151,7 +152,49 @@ def numeric_column(grid: Grid, column: int) -> list[Decimal] | None:
 
 
 _NO_MEASURE = frozenset(
-    ["year", "years", "no", "no.", "#", "rank", "season", "position", "pos", "id", "date", "age", "pick", "number", "round", "week", "episode", "ep#", "day", "code", "level", "grade", "year(s)", "port", "index", "version", "chapter", "route", "line", "年份", "年", "序号", "編號", "编号", "排名", "日期", "编码", "位置", "版本", "端口", "标准"]
+    [
+        "year",
+        "years",
+        "no",
+        "no.",
+        "#",
+        "rank",
+        "season",
+        "position",
+        "pos",
+        "id",
+        "date",
+        "age",
+        "pick",
+        "number",
+        "round",
+        "week",
+        "episode",
+        "ep#",
+        "day",
+        "code",
+        "level",
+        "grade",
+        "year(s)",
+        "port",
+        "index",
+        "version",
+        "chapter",
+        "route",
+        "line",
+        "年份",
+        "年",
+        "序号",
+        "編號",
+        "编号",
+        "排名",
+        "日期",
+        "编码",
+        "位置",
+        "版本",
+        "端口",
+        "标准",
+    ]
 )
 
 
@@ -162,4 +205,4 @@ def measures(name: str, numbers: Sequence[Decimal]) -> bool:
         return False
     if all(1000 <= value <= 2100 and value == value.to_integral_value() for value in numbers):
         return False
-    return not all(second - first == 1 for first, second in zip(numbers, numbers[1:], strict=False))
+    return not all(second - first == 1 for first, second in pairwise(numbers))

@@ -6,24 +6,27 @@ import re
 from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.headings import EMPTY, as_written, name_of
 from tilth.generate.engines.extractive.instructions import instruction_of, instructs
+from tilth.generate.engines.extractive.words import pairs
 
-_ING = {
-    "adding": "add", "analyzing": "analyze", "applying": "apply", "becoming": "become", "brewing": "brew", "building": "build",
-    "buying": "buy", "calculating": "calculate", "changing": "change", "choosing": "choose", "cleaning": "clean",
-    "collecting": "collect", "conducting": "conduct", "configuring": "configure", "creating": "create", "defining": "define",
-    "deploying": "deploy", "designing": "design", "determining": "determine", "developing": "develop", "engaging": "engage",
-    "evaluating": "evaluate", "finding": "find", "getting": "get", "hiring": "hire", "identifying": "identify",
-    "implementing": "implement", "improving": "improve", "indexing": "index", "installing": "install", "integrating": "integrate",
-    "introducing": "introduce", "launching": "launch", "loading": "load", "making": "make", "managing": "manage",
-    "measuring": "measure", "moving": "move", "planning": "plan", "preparing": "prepare", "reading": "read",
-    "removing": "remove", "running": "run", "setting": "set", "sharing": "share", "solving": "solve", "storing": "store",
-    "teaching": "teach", "testing": "test", "training": "train", "understanding": "understand", "updating": "update",
-    "using": "use", "working": "work", "writing": "write", "drawing": "draw", "graphing": "graph", "converting": "convert",
-    "naming": "name", "balancing": "balance", "predicting": "predict",
-}  # fmt: skip
+_ING = pairs(
+    """
+    adding:add analyzing:analyze applying:apply becoming:become brewing:brew building:build buying:buy
+    calculating:calculate changing:change choosing:choose cleaning:clean collecting:collect conducting:conduct
+    configuring:configure creating:create defining:define deploying:deploy designing:design determining:determine
+    developing:develop engaging:engage evaluating:evaluate finding:find getting:get hiring:hire
+    identifying:identify implementing:implement improving:improve indexing:index installing:install
+    integrating:integrate introducing:introduce launching:launch loading:load making:make managing:manage
+    measuring:measure moving:move planning:plan preparing:prepare reading:read removing:remove running:run
+    setting:set sharing:share solving:solve storing:store teaching:teach testing:test training:train
+    understanding:understand updating:update using:use working:work writing:write drawing:draw graphing:graph
+    converting:convert naming:name balancing:balance predicting:predict
+    """
+)
 _ASKED = re.compile(
-    r"(?:How (?:to|do I|do you|can I|can you|should I|should you|do we|can we|should we|can one|does one)|What is the best way to|"
-    r"(?:The )?best way to|Tips (?:for|on)|Steps (?:for|to|in)|What is the (?:process|procedure|method|way) (?:for|of|to)) (.{3,80}?)\??$",
+    r"(?:How (?:to|do I|do you|can I|can you|should I|should you|do we|can we|should we|can one|does one)|What is "
+    r"the best way to|"
+    r"(?:The )?best way to|Tips (?:for|on)|Steps (?:for|to|in)|What is the (?:process|procedure|method|way) "
+    r"(?:for|of|to)) (.{3,80}?)\??$",
     re.IGNORECASE,
 )
 _JUNK = re.compile(r"(?:answer|[IVXLC]{1,8}$|chapter|part|book|step|legacy|section)\b", re.IGNORECASE)

@@ -1,8 +1,8 @@
 """Tutorials: a title, a short introduction, numbered steps, notes; all in the document's own words.
 
-Steps come from commands with their task (manual pages), numbered lists, lists and sections of instructions, headings that
-are instructions, and imperative sentences. At least three or a refusal. Lists of aims ("you will be able to ...") and laws
-are no tutorials.
+Steps come from commands with their task (manual pages), numbered lists, lists and sections of instructions, headings
+that are instructions, and imperative sentences. At least three or a refusal. Lists of aims ("you will be able to
+...") and laws are no tutorials.
 """
 
 import random
@@ -21,7 +21,8 @@ LONGEST_CODE = 600
 SECTIONS = 200  # looked at in one document
 
 _AIMS = re.compile(
-    r"(?:learning )?(?:objectives|outcomes|goals)|able to|you (?:will|should) learn|questions|exercises|problems|review|references|"
+    r"(?:learning )?(?:objectives|outcomes|goals)|able to|you (?:will|should) learn|questions|exercises|problems"
+    r"|review|references|"
     r"key terms|glossary|see also|links|authors?\b|who should|学习目标|习题|练习|参考|推荐阅读|面试题",
     re.IGNORECASE,
 )
@@ -31,7 +32,8 @@ _PROCEDURE = re.compile(
 )
 _LAW = re.compile(r"(?:法|条例|办法|规定|细则|决定|决议|通知|规则|公约|解释|意见)(?:[（(][^（）()]{1,30}[）)])?$")
 _NOTE = re.compile(
-    r"(?:Note|NB|Warning|Tip|Caution|Important|Hint)\b[:,]?|Make sure|Be careful|Remember to|Keep in mind|Be aware|Do not|Don’t|Don't"
+    r"(?:Note|NB|Warning|Tip|Caution|Important|Hint)\b[:,]?|Make sure|Be careful|Remember to|Keep in mind|Be "
+    r"aware|Do not|Don’t|Don't"
 )
 _NOTE_ZH = re.compile(r"注意|请注意|需要注意|切记|请勿|不要|提示[:：]|警告[:：]")
 

@@ -35,25 +35,27 @@ _ENGLISH = {
     "share_of": "Divide by 100: {product} ÷ 100 = {part}.",
     "others": "The others are {size} - {part} = {rest}.",
     "ask_points": (
-        "By how many percentage points do the figures “{high}” and “{low}” differ, and how many times the smaller is the "
-        "larger?"
+        "By how many percentage points do the figures “{high}” and “{low}” differ, and how many times the "
+        "smaller is the larger?"
     ),
     "answer_points": "{d} percentage points; the larger is {about}{r} times the smaller.",
-    "ask_ratio": "By how many {unit} do the figures “{high}” and “{low}” differ, and how many times the smaller is the larger?",
+    "ask_ratio": (
+        "By how many {unit} do the figures “{high}” and “{low}” differ, and how many times the smaller is the larger?"
+    ),
     "answer_ratio": "{d} {unit}; the larger is {about}{r} times the smaller.",
     "ask_increase": (
-        "The text gives the figures “{high}” and “{low}”. By how many {unit} is the first larger than the second, and by "
-        "what percent?"
+        "The text gives the figures “{high}” and “{low}”. By how many {unit} is the first larger than the "
+        "second, and by what percent?"
     ),
     "answer_increase": "{d} {unit}, which is {about}{p} percent more.",
     "ask_together": (
-        "Two periods are named: “{high}” and “{low}”. How many {unit} longer is the first than the second, and how many "
-        "{unit} would both last if one followed the other?"
+        "Two periods are named: “{high}” and “{low}”. How many {unit} longer is the first than the second, "
+        "and how many {unit} would both last if one followed the other?"
     ),
     "answer_together": "{d} {unit} longer; {t} {unit} together.",
     "ask_gaps": (
-        "How many years lie between {one} and {two}, how many between {two} and {three}, and by how many years do the two "
-        "spans differ?"
+        "How many years lie between {one} and {two}, how many between {two} and {three}, and by how many "
+        "years do the two spans differ?"
     ),
     "answer_gaps": "{one} years and {two} years; they differ by {gap} years.",
     "ask_decades": "How many years passed from {one} to {two}, and how many decades is that?",
@@ -63,16 +65,20 @@ _ENGLISH = {
     "listing": "A table lists these values under “{column}”: {rows}.",
     "listing_join": "; ",
     "listing_row": "{name}: {cell}",
-    "ask_column": "What are the total and the average of the three values, and how far apart are the highest and the lowest?",
-    "answer_column": "The total is {total}, the average {about}{mean}, and the highest and lowest are {spread} apart.",
+    "ask_column": (
+        "What are the total and the average of the three values, and how far apart are the highest and the lowest?"
+    ),
+    "answer_column": (
+        "The total is {total}, the average {about}{mean}, and the highest and lowest are {spread} apart."
+    ),
     "ask_rate": (
-        "At a steady {shown} per {per}, how many {unit} is that for {short} {pers}, and how many more {unit} is it for "
-        "{long} {pers}?"
+        "At a steady {shown} per {per}, how many {unit} is that for {short} {pers}, and how many more {unit} "
+        "is it for {long} {pers}?"
     ),
     "answer_rate": "{a} {unit} for {short} {pers}, and {c} {unit} more for {long} {pers}.",
     "ask_share": (
-        "Suppose the stated {shown} holds exactly for a group of {size} {of}. To how many of them does it apply, and to how "
-        "many does it not?"
+        "Suppose the stated {shown} holds exactly for a group of {size} {of}. To how many of them does it "
+        "apply, and to how many does it not?"
     ),
     "answer_share": "It applies to {part} of the {size} {of} and not to the other {rest}.",
 }
@@ -128,7 +134,7 @@ class Words:
     templates: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> str:
-        """The sentence `key` with its values; our wording follows the document's script, the values stay as they are."""
+        """The sentence `key` with its values; our wording is in the document's script, the values stay as they are."""
         return self.tongue.say(self.templates[key]).format(**values)
 
 
