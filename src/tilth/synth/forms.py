@@ -5,12 +5,14 @@ English and Chinese. Nothing here judges: a form that is not there gives an empt
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 #: What may stand around a line's own words.
 _EDGE = " \t#*_>-•·"
 _NUMBERED = re.compile(r"\(?[0-9]{1,3}[.)、:：．][ \t*_]{0,6}")
 _LABEL = re.compile(
-    r"(?:(?P<q>Q(?:uestion)?|问题?|提问|题目)|(?P<a>A(?:nswer)?|答案?|回答|解答))[ \t]?[0-9]{0,3}[ \t*_]{0,4}[:：.、)）][ \t*_]{0,4}",
+    r"(?:(?P<q>Q(?:uestion)?|问题?|提问|题目)|(?P<a>A(?:nswer)?|答案?|回答|解答))"
+    r"[ \t]?[0-9]{0,3}[ \t*_]{0,4}[:：.、)）][ \t*_]{0,4}",
     re.IGNORECASE,
 )
 _INLINE_ANSWER = re.compile(
@@ -76,7 +78,7 @@ def _counts(label: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A Markdown table: `columns` from its header, `rows` with as many cells as each line has, and what stands around."""
+    """A Markdown table: `columns` from its header, `rows` with the cells of each line, and what stands around."""
 
     columns: list[str]
     rows: list[list[str]]
@@ -89,7 +91,7 @@ _RULE_CHARS = frozenset("|-: \t")
 
 def first_table(text: str) -> Table | None:
     """The first Markdown table of `text`; None where there is none with a header and a rule under it."""
-    if "|" not in text or "--" not in text and "|-" not in text and ":-" not in text:
+    if "|" not in text or "-" not in text:
         return None
     lines = text.split("\n")
     for place in range(1, len(lines)):
@@ -126,8 +128,8 @@ def question_after(text: str) -> tuple[str, str] | None:
 # ---- problems
 
 _PROBLEM = re.compile(
-    r"(?m)^[ \t#*_>-]{0,12}(?:(?:math |word |the )*(?:problem|question|exercise|challenge)(?: statement)?|应用题|题目|问题"
-    r"|数学题|习题)"
+    r"(?m)^[ \t#*_>-]{0,12}(?:(?:math |word |the )*(?:problem|question|exercise|challenge)(?: statement)?"
+    r"|应用题|题目|问题|数学题|习题)"
     r"[ \t]?[0-9]{0,2}[ \t*_]{0,4}(?:[:：.][ \t*_]{0,4}|$)",
     re.IGNORECASE,
 )
@@ -167,7 +169,9 @@ _STEP = re.compile(
     r"|(?P<plain>[0-9]{1,3})[.)、．](?![0-9])|(?P<han>[一二三四五六七八九十]{1,3})、)[ \t*_:：.-]{0,6}(?P<text>[^\n]*)",
     re.IGNORECASE,
 )
-_NAMED = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True))
+_NAMED = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+}  # fmt: skip
 _HAN = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 
 
@@ -182,7 +186,7 @@ class Steps:
 
 
 def steps_of(text: str) -> Steps:
-    """The steps of a guide. A list may begin again at 1 under a new heading, or number every item 1 as Markdown allows."""
+    """The steps of a guide. A list may begin again at 1, or number every item 1 as Markdown allows."""
     kinds: dict[tuple[bool, int], list[tuple[int, str]]] = {}
     for match in _STEP.finditer(text):
         named = match.group("named") or match.group("han")
@@ -201,7 +205,7 @@ def steps_of(text: str) -> Steps:
 def _rises(numbers: list[int]) -> bool:
     if set(numbers) == {1}:
         return True
-    return all(after > before or after == 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    return all(after > before or after == 1 for before, after in pairwise(numbers))
 
 
 def _step_number(word: str) -> int:
@@ -215,7 +219,7 @@ def _step_number(word: str) -> int:
 
 def _title(text: str) -> str:
     line = text.lstrip().partition("\n")[0]
-    return line.strip(_EDGE)[:200] if line.startswith("#") or line.startswith("**") else ""
+    return line.strip(_EDGE)[:200] if line.startswith(("#", "**")) else ""
 
 
 # ---- turns and lists
@@ -225,7 +229,8 @@ _TURN = re.compile(
     r"\t]{0,4}(?P<text>[^\n]{2,})"
 )
 _ITEM = re.compile(
-    r"(?m)^[ \t>]{0,16}(?:[-*+•·][ \t]{1,4}|\(?[0-9]{1,3}[.)、．][ \t]{0,4}|[（(]?[一二三四五六七八九十]{1,3}[）)、])(?P<text>[^\n]+)"
+    r"(?m)^[ \t>]{0,16}(?:[-*+•·][ \t]{1,4}|\(?[0-9]{1,3}[.)、．][ \t]{0,4}|"
+    r"[（(]?[一二三四五六七八九十]{1,3}[）)、])(?P<text>[^\n]+)"
 )
 
 

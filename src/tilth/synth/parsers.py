@@ -131,7 +131,7 @@ def _is_lead(line: str) -> bool:
 # ---- one reader a form
 
 
-def _plain(text: str, options: Options) -> Content | Refused | str | None:
+def _plain(_text: str, _options: Options) -> Content | Refused | str | None:
     return None
 
 
@@ -160,7 +160,7 @@ def _table(text: str, options: Options) -> Content | Refused | str | None:
     return {"columns": table.columns, "rows": table.rows, "question": question, "answer": answer}
 
 
-def _math(text: str, options: Options) -> Content | Refused | str | None:
+def _math(text: str, _options: Options) -> Content | Refused | str | None:
     stated, solution = problem(text)
     if not stated or not solution:
         missing = "problem" if not stated else "solution"

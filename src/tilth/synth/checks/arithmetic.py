@@ -1,29 +1,32 @@
 """Every equation between numbers in a text, recomputed exactly.
 
 Finds `a op b = c` and chains of it on each line, in plain, LaTeX and Chinese writing: units and currency, thousands
-marks, percent, x × ÷ · ^, \\frac, \\times, full-width digits, `<<48/2=24>>`. Values are exact rationals; a side given in
-decimals is right when the other rounds or truncates to it. What cannot be read for certain (a variable, a conversion
+marks, percent, x × ÷ · ^, \\frac, \\times, full-width digits, `<<48/2=24>>`. Values are exact rationals; a side given
+in decimals is right when the other rounds or truncates to it. What cannot be read for certain (a variable, a conversion
 of units, mixed numbers, functions) is left alone and counted nowhere, so that a wrong count means wrong arithmetic.
 
 Never calls eval. Bounded on hostile input: 200 equations a text, 200 characters and 48 tokens a side, numbers of 30
-digits, exponents of 64, results of 4,096 bits. Costs about 12 us an equation.
+digits, exponents of 64, results of 4,096 bits. Costs about 5 us a plain equation, 40 us one that is not.
 """
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from tilth.synth.checks.exact import MOST_DIGITS, MOST_TOKENS, OPERATORS, Exact, Side, number, read
 from tilth.synth.checks.numbers import ascii_digits
 
-#: A value without rounding.
-Exact: TypeAlias = int | Fraction
-
-_MOST_EQUATIONS, _MOST_CHARS, _MOST_TOKENS = 200, 200, 48
-_MOST_DIGITS, _MOST_POWER, _MOST_BITS, _MOST_DEPTH = 30, 64, 4096, 12
+_MOST_EQUATIONS, _MOST_CHARS = 200, 200
 
 #: Signs of equality; those of `_NEAR` promise no more than nearness.
-_EQUALS = re.compile(r"(?<![<>=!:+\-*/~])(?:=|≈|≃|≅|\bequals\b|约等于|等于)(?![=<>~])")
+_EQUALS = re.compile(r"=(?<![<>=!:+\-*/~]=)(?![=<>~])|[≈≃≅]|equals\b|约等于|等于")
+#: A product, sum, difference or quotient of two plain numbers: most equations, confirmed without taking them apart.
+_PLAIN = r"([0-9]++(?:,[0-9]{3})*+(?:\.[0-9]++)?+)"
+_SIMPLE = re.compile(
+    r"(?<![-+*/×÷^x(.,0-9])(?<![-+*/×÷^x(.,0-9] )"
+    rf"{_PLAIN} ?([-+*/×÷x]) ?\$?{_PLAIN} ?(=) ?\$?{_PLAIN}(?![0-9,.]?[0-9]| ?[-+*/×÷^(%=])"
+)
+_SIGNS = ("=", "≈", "equals", "等于", "\\approx", "≃", "≅")
 _NEAR = frozenset({"≈", "≃", "≅", "约等于"})
 _TOKEN = re.compile(r"(?:(?<![0-9])\.)?[0-9]++(?:[.,][0-9]++)*+| ?[^\W\d_]++(?:['’][^\W\d_]++)?+|\*\*|[^\s]")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++(?:\.[0-9]++)?+")
@@ -31,40 +34,12 @@ _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++(?:\.[0-9]++)?+")
 _CLAUSE = re.compile(r"[.,;] |[。，；、]")
 #: Words that join sentences: never a unit behind a number.
 _JOINING = frozenset(
-    "and or is are was so then to with than but if when we for in at by from that has have he she".split()
+    "and or is are was so then to with than but if when we for in at by from that has have he she".split()  # noqa: SIM905
 )
 #: Names of functions and constants: what follows them is no expression by itself.
-_FUNCTIONS = frozenset("pi π sqrt root log ln sin cos tan gcd lcm max min mod f g h".split())
+_FUNCTIONS = frozenset("pi π sqrt root log ln sin cos tan gcd lcm max min mod f g h".split())  # noqa: SIM905
 #: What each sign is: o operator, ( ), % percent. Digits are n, words w, and what is left is ? for doubt.
 _KINDS = dict.fromkeys("+-*/^×÷·∙⋅∗−–⁄", "o") | {"**": "o", "(": "(", ")": ")", "%": "%", "²": "p", "³": "p"}
-_OPERATORS = {
-    "×": "*", "·": "*", "∙": "*", "⋅": "*", "∗": "*", "÷": "/", "⁄": "/", "−": "-", "–": "-", "**": "^",
-    "plus": "+", "minus": "-", "times": "*", "x": "*", "X": "*", "of": "*", "加": "+", "加上": "+", "减": "-", "减去": "-",
-    "乘": "*", "乘以": "*", "除以": "/",
-}  # fmt: skip
-_SCALES = {
-    "thousand": 10**3, "million": 10**6, "billion": 10**9, "万": 10**4, "亿": 10**8, "万元": 10**4, "亿元": 10**8,
-    "万人": 10**4, "亿人": 10**8,
-}  # fmt: skip
-#: Units that convert into one another: an equation with two of a family may be right in a way not modelled here.
-_FAMILIES = {
-    unit: family
-    for family, units in {
-        "time": "second seconds sec s minute minutes min mins hour hours h hr hrs day days week weeks month months year "
-        "years decade decades am pm 秒 分 分钟 小时 时 天 日 周 星期 月 个月 年",
-        "length": "mm cm dm m km millimeter millimeters centimeter centimeters meter meters metre metres kilometer "
-        "kilometers kilometre kilometres inch inches foot feet ft yard yards mile miles 毫米 厘米 分米 米 千米 公里",
-        "mass": "mg g kg gram grams kilogram kilograms pound pounds lb lbs ounce ounces oz ton tons tonne tonnes 克 千克 "
-        "公斤 吨 斤",
-        "volume": "ml l liter liters litre litres cup cups pint pints quart quarts gallon gallons tablespoon tablespoons "
-        "teaspoon teaspoons 毫升 升",
-        "money": "cent cents dollar dollars penny pennies nickel nickels dime dimes quarter quarters 角 元 万元",
-        "data": "bit bits byte bytes kb mb gb tb kib mib gib",
-        "count": "dozen dozens half halves score gross pair pairs third thirds fourth fourths fifth fifths",
-        "angle": "degree degrees radian radians rad c f k 度",
-    }.items()
-    for unit in units.split()
-}
 #: Factors between neighbouring units: 26 cents for 0.26 dollars is no error where a unit stands.
 _FACTORS = frozenset(
     {2, 3, 4, 7, 10, 12, 16, 20, 24, 30, 36, 52, 60, 100, 144, 365, 1000, 1024, 1440, 1760, 2000, 3600, 5280, 10000}
@@ -100,25 +75,14 @@ class _Tokens(NamedTuple):
     kinds: str  # one character a token
 
 
-class _Side(NamedTuple):
-    """One side of an equation: its value, the value with percent signs left out, and how it was written."""
-
-    value: Exact
-    plain: Exact
-    operators: int
-    places: int | None  # decimals of a single number; None for an expression
-    families: tuple[tuple[str, str], ...]  # (family, unit) of each convertible unit
-    doubt: bool  # a letter that may be a variable, a product without a sign, a fraction of a fraction
-
-
 def equations(text: str) -> list[Equation]:
     """The equations of `text` that can be recomputed, in order, at most 200."""
     found: list[Equation] = []
     text = ascii_digits(text)
-    if _EQUALS.search(text) is None and "\\approx" not in text:
+    if not any(map(text.__contains__, _SIGNS)):
         return found
     for line in text.split("\n"):
-        if "=" in line or "≈" in line or "equals" in line or "等于" in line or "\\approx" in line:
+        if any(map(line.__contains__, _SIGNS)):
             found.extend(_line(line[: 40 * _MOST_CHARS]))
             if len(found) >= _MOST_EQUATIONS:
                 return found[:_MOST_EQUATIONS]
@@ -129,17 +93,29 @@ def _line(line: str) -> list[Equation]:
     line = _plain(line)
     lead = _LEAD.match(line)
     start = lead.end() if lead else 0
+    confirmed = {match.start(4): match.group() for match in _SIMPLE.finditer(line) if _holds(match)}
+    signs = list(_EQUALS.finditer(line, start))
     found: list[Equation] = []
-    sign, left = "", None
-    for match in _EQUALS.finditer(line, start):
-        part = line[start : match.start()]
-        if left is not None:
-            found.extend(_judge(left, sign, part))
-        left = _suffix(part)
-        sign, start = match.group(), match.end()
-    if left is not None:
-        found.extend(_judge(left, sign, line[start:]))
+    for place, sign in enumerate(signs):
+        if sign.start() in confirmed:
+            found.append(Equation(confirmed[sign.start()], True))
+        else:
+            after = signs[place + 1].start() if place + 1 < len(signs) else len(line)
+            left = _suffix(line[start : sign.start()])
+            found.extend(_judge(left, sign.group(), line[sign.end() : after]) if left else ())
+        start = sign.end()
     return found
+
+
+def _holds(match: re.Match[str]) -> bool:
+    """Whether a simple equation is right as it stands; what is rounded, or wrong, is looked at again with care."""
+    first, sign, second, _, result = match.groups()
+    if len(match.group()) > 2 * MOST_DIGITS:
+        return False
+    a, b, c = number(first), number(second), number(result)
+    if sign in "/÷":
+        return a == b * c and b != 0
+    return c == (a + b if sign == "+" else a - b if sign == "-" else a * b)
 
 
 def _plain(line: str) -> str:
@@ -167,7 +143,7 @@ def _unit(match: re.Match[str]) -> str:
 # ---- one equation
 
 
-def _judge(left: tuple[_Side, str], sign: str, after: str) -> list[Equation]:
+def _judge(left: tuple[Side, str], sign: str, after: str) -> list[Equation]:
     """The equation as one item, or nothing where it cannot be told."""
     side, text = left
     right, first, shown = _prefix(after)
@@ -181,7 +157,7 @@ def _judge(left: tuple[_Side, str], sign: str, after: str) -> list[Equation]:
     return [Equation(f"{text} {sign} {shown}", False)]
 
 
-def _doubtful(left: _Side, right: _Side) -> bool:
+def _doubtful(left: Side, right: Side) -> bool:
     """Whether a disagreement may come from how we read: then it does not count."""
     if left.doubt or right.doubt or not left.operators:
         return True
@@ -197,7 +173,7 @@ def _doubtful(left: _Side, right: _Side) -> bool:
     return bool(seen) and max(ratio, 1 / ratio) in _FACTORS
 
 
-def _agree(left: _Side, right: _Side, near: bool) -> bool:
+def _agree(left: Side, right: Side, near: bool) -> bool:
     """Whether the sides are equal, as fractions or with percent signs left out, to the digits shown."""
     if left.value == right.value or left.plain == right.plain:
         return True
@@ -224,10 +200,11 @@ def _rounds(exact: Exact, shown: Exact, places: int | None, near: bool) -> bool:
     difference = abs(Fraction(exact) - Fraction(shown))
     if near:
         return difference <= (Fraction(1, 10**places) if places else _last_digit(shown))
-    if not places and (exact.denominator == 1 or abs(shown) < 10):
+    size = abs(Fraction(shown))
+    if not places and (exact.denominator == 1 or size < 10):
         return False
     unit = Fraction(1, 10**places)
-    return difference <= unit / 2 or (difference < unit and abs(shown) < abs(exact))
+    return difference <= unit / 2 or (difference < unit and size < abs(Fraction(exact)))
 
 
 def _last_digit(shown: Exact) -> int:
@@ -268,14 +245,14 @@ def _certain(number: str) -> bool:
 
 
 def _word_kind(words: list[str], kinds: list[str], place: int) -> str:
-    if words[place].strip() in _OPERATORS and kinds and kinds[-1] in "n%w)":
+    if words[place].strip() in OPERATORS and kinds and kinds[-1] in "n%w)":
         following = words[place + 1][0] if place + 1 < len(words) else ""
         if following.isdigit() or following == "(":
             return "o"
     return "?" if words[place].strip() in _JOINING else "w"
 
 
-def _suffix(text: str) -> tuple[_Side, str] | None:
+def _suffix(text: str) -> tuple[Side, str] | None:
     """The longest expression at the end of `text`."""
     text = text[-_MOST_CHARS:]
     long = len(text) == _MOST_CHARS
@@ -286,7 +263,7 @@ def _suffix(text: str) -> tuple[_Side, str] | None:
     if start is None or start == len(tokens.words) or (long and not start):
         return None
     words = tokens.words[start:]
-    side = _read(words, tokens.kinds[start:])
+    side = read(words, tokens.kinds[start:])
     return None if side is None else (side, _shown(words))
 
 
@@ -339,7 +316,7 @@ def _unit_at(kinds: str, at: int) -> bool:
     return False
 
 
-def _prefix(text: str) -> tuple[_Side | None, _Side | None, str]:
+def _prefix(text: str) -> tuple[Side | None, Side | None, str]:
     """The longest expression at the beginning of `text`, its first operand where it has more, and what was read."""
     text = text[:_MOST_CHARS]
     clause = _CLAUSE.search(text)
@@ -348,11 +325,11 @@ def _prefix(text: str) -> tuple[_Side | None, _Side | None, str]:
     if not end:
         return (None, None, "")
     words, kinds = tokens.words[:end], tokens.kinds[:end]
-    side = _read(words, kinds)
+    side = read(words, kinds)
     first = None
     if side is None or side.operators:
         cut = kinds.find("o", 1)
-        first = _read(words[:cut], kinds[:cut]) if cut > 0 else None
+        first = read(words[:cut], kinds[:cut]) if cut > 0 else None
     return (side or first, first, _shown(words))
 
 
@@ -365,7 +342,7 @@ def _end(tokens: _Tokens) -> int:
     words, kinds = tokens
     end = depth = 0
     wanted = True
-    for place, kind in enumerate(kinds[:_MOST_TOKENS]):
+    for place, kind in enumerate(kinds[:MOST_TOKENS]):
         if kind == "?" or (kind == "w" and not _unit_at(kinds, place)):
             break
         if kind == "n":
@@ -387,171 +364,3 @@ def _end(tokens: _Tokens) -> int:
         if not wanted and not depth:
             end = place + 1
     return end
-
-
-# ---- reading one side
-
-
-def _read(words: list[str], kinds: str) -> _Side | None:
-    """The value of an expression; None for what cannot be read or grows beyond the bounds."""
-    if not words or len(words) > _MOST_TOKENS:
-        return None
-    try:
-        value = _Reader(words, kinds, Fraction(1, 100)).whole()
-        plain = _Reader(words, kinds, 1).whole() if "%" in kinds else value
-    except (_UnreadableError, ZeroDivisionError):
-        return None
-    operators = kinds.count("o", 1) + (")(" in kinds or "n(" in kinds)
-    families, doubt, scaled = _units(words, kinds) if "w" in kinds else ((), False, False)
-    places = None
-    if kinds.count("n") == 1 and not scaled and "p" not in kinds:
-        places = len(words[kinds.index("n")].partition(".")[2]) + (2 if value != plain else 0)
-    doubt = doubt or ")(" in kinds or "n(" in kinds or words.count("/") > 1
-    return _Side(value, plain, operators, places, families, doubt)
-
-
-def _units(words: list[str], kinds: str) -> tuple[tuple[tuple[str, str], ...], bool, bool]:
-    """(convertible units, whether a word may be a variable, whether one is a scale) of an expression."""
-    families: list[tuple[str, str]] = []
-    doubt = scaled = False
-    for place, kind in enumerate(kinds):
-        if kind != "w":
-            continue
-        word = words[place].strip().lower()
-        if word in _SCALES:
-            scaled = True
-            continue
-        family = _FAMILIES.get(word)
-        if family:
-            families.append((family, word))
-        variable = word.isascii() and (len(word) == 1 or (len(word) < 5 and words[place][0] != " " and not family))
-        doubt = doubt or variable or (place > 0 and kinds[place - 1] == ")")
-        doubt = (
-            doubt or (not family and kinds[place + 1 : place + 2] in ("p",)) or words[place + 1 : place + 2] == ["^"]
-        )
-    return (tuple(families), doubt, scaled)
-
-
-class _UnreadableError(Exception):
-    """The tokens are no expression, or one beyond the bounds."""
-
-
-class _Reader:
-    """Recursive descent over tokens: sums of products of powers of operands."""
-
-    __slots__ = ("at", "depth", "kinds", "percent", "words")
-
-    def __init__(self, words: list[str], kinds: str, percent: Exact) -> None:
-        self.words = words
-        self.kinds = kinds + "$"  # the end
-        self.at = 0
-        self.depth = 0
-        self.percent = percent
-
-    def whole(self) -> Exact:
-        value = self.sum()
-        if self.kinds[self.at] != "$":
-            raise _UnreadableError
-        return value
-
-    def operator(self) -> str:
-        """The operator here, or "" for none."""
-        if self.kinds[self.at] != "o":
-            return ""
-        word = self.words[self.at].strip()
-        return _OPERATORS.get(word, word)
-
-    def sum(self) -> Exact:
-        value = self.product()
-        while (sign := self.operator()) in ("+", "-"):
-            self.at += 1
-            other = self.product()
-            value = _bounded(value + other if sign == "+" else value - other)
-        return value
-
-    def product(self) -> Exact:
-        value = self.power()
-        while True:
-            sign = self.operator()
-            if sign in ("*", "/"):
-                self.at += 1
-            elif self.kinds[self.at] != "(":
-                return value
-            other = self.power()
-            value = _divided(value, other) if sign == "/" else _bounded(value * other)
-
-    def power(self) -> Exact:
-        sign = self.operator()
-        if sign in ("+", "-"):
-            self.at += 1
-            value = self.deeper(self.power)
-            return value if sign == "+" else -value
-        base = self.operand()
-        if self.operator() != "^":
-            return base
-        self.at += 1
-        exponent = self.deeper(self.power)
-        if exponent.denominator != 1 or abs(exponent) > _MOST_POWER:
-            raise _UnreadableError
-        return _raised(base, int(exponent))
-
-    def operand(self) -> Exact:
-        kind = self.kinds[self.at]
-        self.at += 1
-        if kind == "n":
-            value = _number(self.words[self.at - 1])
-        elif kind == "(":
-            value = self.deeper(self.sum)
-            if self.kinds[self.at] != ")":
-                raise _UnreadableError
-            self.at += 1
-        else:
-            raise _UnreadableError
-        return self.unit(value)
-
-    def unit(self, value: Exact) -> Exact:
-        """The operand with its percent signs, scales, units and powers of units read."""
-        while (kind := self.kinds[self.at]) in "%wp":
-            if kind == "%":
-                value = value * self.percent
-            elif kind == "w":
-                value = value * _SCALES.get(self.words[self.at].strip().lower(), 1)
-                if self.kinds[self.at + 1] == "p":  # a square metre
-                    self.at += 1
-            else:
-                value = _raised(value, 2 if self.words[self.at] == "²" else 3)
-            self.at += 1
-        return _bounded(value)
-
-    def deeper(self, read: Callable[[], Exact]) -> Exact:
-        self.depth += 1
-        if self.depth > _MOST_DEPTH:
-            raise _UnreadableError
-        value = read()
-        self.depth -= 1
-        return value
-
-
-def _number(text: str) -> Exact:
-    if len(text) > _MOST_DIGITS:
-        raise _UnreadableError
-    whole, point, decimals = text.replace(",", "").partition(".")
-    return Fraction(int(whole + decimals), 10 ** len(decimals)) if point else int(whole)
-
-
-def _divided(value: Exact, other: Exact) -> Exact:
-    if isinstance(value, int) and isinstance(other, int) and other and value % other == 0:
-        return value // other
-    return _bounded(Fraction(value) / other)
-
-
-def _raised(base: Exact, exponent: int) -> Exact:
-    if base.numerator.bit_length() * abs(exponent) > _MOST_BITS:
-        raise _UnreadableError
-    return _bounded(base**exponent if isinstance(base, int) and exponent >= 0 else Fraction(base) ** exponent)
-
-
-def _bounded(value: Exact) -> Exact:
-    if value.numerator.bit_length() > _MOST_BITS or value.denominator.bit_length() > _MOST_BITS:
-        raise _UnreadableError
-    return value

@@ -1,8 +1,7 @@
 """Judge one answer: parse it, run the checks of its plan in order, say keep, drop or retry with the reason.
 
-Deterministic, never raises on any text, linear in it. The first failed check whose policy is drop or retry decides and
-the ones behind it are not run; failed checks whose policy is flag are named in `flags`. Costs 100 to 200 us for a source
-of 2 kB and an answer of 1.5 kB, a quarter of the source's views included.
+Deterministic, never raises on any text, linear in it. The first failed check whose policy is drop or retry decides,
+and the ones behind it are not run; failed checks whose policy is flag are named in `flags`. Costs: docs/checks.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from tilth.synth.checks.language import known_language
 from tilth.synth.checks.names import ungrounded_names
 from tilth.synth.checks.numbers import ungrounded
 from tilth.synth.checks.tables import find_answer
-from tilth.synth.checks.views import GRAM_IDEOGRAPHS, SourceText, gram_size, grams_of
+from tilth.synth.checks.views import SourceText, grams_of
 from tilth.synth.checks.wording import copied, echoed, is_loop, marker, refusal, repeated_share, shared, tail_repeats
 from tilth.synth.parsers import Parsed, Refused, parse
 
@@ -40,7 +39,7 @@ class Judgement:
 class _Case:
     """One answer under judgement, with what several checks share."""
 
-    __slots__ = ("answer", "finish", "grams", "plan", "read", "signals", "size", "source", "thresholds")
+    __slots__ = ("answer", "distinct", "finish", "grams", "plan", "read", "signals", "size", "source", "thresholds")
 
     def __init__(self, source: SourceText, text: str, finish_reason: str, plan: CheckPlan) -> None:
         self.source = source
@@ -49,8 +48,9 @@ class _Case:
         self.finish = finish_reason
         self.read: Parsed | Refused = parse(plan.parser, text, plan.parser_options)
         self.answer = SourceText(self.read.text, None)
-        self.size = gram_size(self.answer.words)
+        self.size = self.answer.size
         self.grams = grams_of(self.answer.words, self.size)
+        self.distinct = frozenset(self.grams)
         self.signals: dict[str, Signal] = {"chars": len(self.read.text), "words": len(self.answer.words)}
 
     @property
@@ -114,12 +114,13 @@ def _echo(case: _Case) -> str | None:
     found = marker(case.read.text, case.source.text)
     if found:
         return f"saw a mark of the prompt: {found}"
-    share = echoed(case.answer.words, case.plan.instruction, case.source.wordset)
-    if share:
-        case.signals["echo_share"] = round(share, 4)
+    share = echoed(case.distinct, case.plan.instruction, case.source.grams(case.size), case.size)
+    if not share:
+        return None
+    case.signals["echo_share"] = round(share, 4)
     if share <= case.thresholds["echo_max"]:
         return None
-    return f"repeats {share:.0%} of the instruction's 8-grams"
+    return f"repeats {share:.0%} of the instruction's {case.size}-grams"
 
 
 def _loop(case: _Case) -> str | None:
@@ -128,7 +129,7 @@ def _loop(case: _Case) -> str | None:
     if is_loop(text, period, length, limits["loop_repeats_min"], limits["loop_chars_min"]):
         case.signals["loop_chars"] = length
         return f"the last {length} characters repeat {text.rstrip()[-period:][:40]!r} {length // period} times"
-    share = repeated_share(case.grams, len(set(case.grams)))
+    share = repeated_share(case.grams, len(case.distinct))
     case.signals["loop_share"] = round(share, 4)
     # a few short lines may well agree by half: the share says something from 20 n-grams on
     if share <= limits["loop_share_max"] or len(case.grams) < 20:
@@ -188,13 +189,14 @@ def _copy_high(case: _Case) -> str | None:
 
 
 def _copy_low(case: _Case) -> str | None:
-    if (case.size == GRAM_IDEOGRAPHS) != (gram_size(case.source.words) == GRAM_IDEOGRAPHS):
+    if case.answer.ideographs != case.source.ideographs:
         return None  # another script: stems cannot meet
     stems = case.answer.stems
     share = shared(stems, case.source.stems)
     case.signals["grounded_share"] = round(share, 4)
     # a dozen stems are too few for a share
-    if share >= case.thresholds["copy_low_min"] or len(stems) < 12:
+    least = case.thresholds["copy_low_min_ideographs" if case.answer.ideographs else "copy_low_min"]
+    if share >= least or len(stems) < 12:
         return None
     return f"{share:.0%} of its {len(stems)} stems stand in the source"
 
@@ -221,14 +223,12 @@ def _table_answer(case: _Case) -> str | None:
 
 
 def _grounded_numbers(case: _Case) -> str | None:
-    content = case.content
-    if content is not None and "problem" in content:
-        stated = SourceText(content["problem"], None)  # a solution's numbers are computed
-    else:
-        stated = case.answer
+    content = case.content or {}
+    # a solution's numbers are computed, so only the problem's count
+    stated = SourceText(content["problem"], None) if "problem" in content else case.answer
     numbers = stated.numbers
     foreign = (
-        ungrounded(stated.text, numbers - case.source.numbers, case.source.values)
+        ungrounded(stated.lower, numbers - case.source.numbers, case.source.values)
         if numbers - case.source.numbers
         else []
     )
@@ -242,8 +242,8 @@ def _grounded_numbers(case: _Case) -> str | None:
 
 
 def _grounded_names(case: _Case) -> str | None:
-    ideographs = case.size == GRAM_IDEOGRAPHS
-    if not ideographs and gram_size(case.source.words) == GRAM_IDEOGRAPHS:
+    ideographs = case.answer.ideographs
+    if not ideographs and case.source.ideographs:
         return None  # translated names cannot be found
     foreign, seen = ungrounded_names(case.read.text, case.source.wordset, ideographs)
     case.signals["names"] = seen

@@ -25,16 +25,19 @@ _PROFILES: dict[str, str] = {
     "worden heeft deze dit die kan hij zij werd nog over",
 }
 STOPWORDS_BY_LANGUAGE: dict[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _PROFILES.items()
+    # a letter by itself is a label or a variable in any language
+    language: frozenset(word for word in words.split() if len(word) > 1 or language == "en")
+    for language, words in _PROFILES.items()
 }
 _ENGLISH = STOPWORDS_BY_LANGUAGE["en"]
 #: English words that say nothing of a text's subject.
-STOPWORDS: frozenset[str] = _ENGLISH | frozenset(
-    "about after again all any because before being between both could did does doing down during each few further had "
-    "having here him her hers into just like make many most much must may might other our out over own same should "
-    "some such than them then those through too under until up very where while who whom why yours use used using "
-    "however therefore thus well make made question answer step example".split()
+STOPWORDS_WORDS = (
+    "about after again all any because before being between both could did does doing down during each few further "
+    "had having here him her hers into just like make many most much must may might other our out over own same "
+    "should some such than them then those through too under until up very where while who whom why yours use used "
+    "using however therefore thus well make made question answer step example"
 )
+STOPWORDS: frozenset[str] = _ENGLISH | frozenset(STOPWORDS_WORDS.split())
 
 #: Scripts in the order they are tried. Kana and Hangul come before Han, which Japanese and Korean share with Chinese.
 _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -64,7 +67,8 @@ LATIN_SHARE = 0.12
 
 def detect(text: str, words: Sequence[str]) -> str:
     """Two letters, or "" where neither script nor stop words decide. `words` are the text's, lower-cased."""
-    if not text.isascii():
+    # two and three bytes a character: text with a few marks and accents need not be counted script by script
+    if not text.isascii() and len(text[:_SAMPLE].encode("utf-8", "surrogatepass")) > 1.1 * len(text[:_SAMPLE]):
         script = _script(text)
         if script:
             return script
@@ -100,8 +104,10 @@ def _script(text: str) -> str:
     return ""
 
 
-_NAMES = {"english": "en", "eng": "en", "chinese": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "german": "de", "deu": "de",
-          "french": "fr", "fra": "fr", "spanish": "es", "spa": "es", "japanese": "ja", "jpn": "ja"}  # fmt: skip
+_NAMES = {
+    "english": "en", "eng": "en", "chinese": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "german": "de", "deu": "de",
+    "french": "fr", "fra": "fr", "spanish": "es", "spa": "es", "japanese": "ja", "jpn": "ja",
+}  # fmt: skip
 _KNOWN = frozenset(STOPWORDS_BY_LANGUAGE) | {language for language, _ in _SCRIPTS}
 
 

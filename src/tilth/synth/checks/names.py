@@ -9,23 +9,24 @@ import re
 from collections.abc import Collection
 
 _NAME = re.compile(
-    r"\b[A-Z][A-Za-z'’]{1,30}+(?: (?:(?:of|the|de|la|von|van|der|du|di|da) ){0,2}[A-Z][A-Za-z'’]{1,30}+){1,5}"
+    r"[A-Z](?<![A-Za-z].)[A-Za-z'’]{1,30}+(?: (?:(?:of|the|de|la|von|van|der|du|di|da) "
+    r"){0,2}[A-Z][A-Za-z'’]{1,30}+){1,5}"
 )
 _PART = re.compile(r"[A-Za-z]{2,31}")
 _LATIN = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]{2,30}(?![A-Za-z])")
 #: Capitalised words that belong to the form of an answer and name nothing.
-_FORM = frozenset(
+_FORM_WORDS = (
     "frequently asked questions question answer answers faq faqs step steps problem solution introduction conclusion "
-    "overview summary key points takeaways table tutorial guide how to the a an in on at by for from with and or "
-    "but if "
-    "when what why who where which this that these those it its he she they we you i is are was were do does did can "
-    "could will would should may might has have had yes no not part section chapter note tip tips example examples "
-    "final word math given let calculate find total multiple choice true false teacher student speaker first second "
-    "third next then finally however therefore thus also each every some many most all both one two three four five "
-    "of de la von van der du di da as to so our your their his her my after before during since while because although "
-    "january february march april may june july august september october november december monday tuesday wednesday "
-    "thursday friday saturday sunday".split()
+    "overview summary key points takeaways table tutorial guide how to the a an in on at by for from with and or but "
+    "if when what why who where which this that these those it its he she they we you i is are was were do does did "
+    "can could will would should may might has have had yes no not part section chapter note tip tips example "
+    "examples final word math given let calculate find total multiple choice true false teacher student speaker "
+    "first second third next then finally however therefore thus also each every some many most all both one two "
+    "three four five of de la von van der du di da as to so our your their his her my after before during since "
+    "while because although january february march april may june july august september october november december "
+    "monday tuesday wednesday thursday friday saturday sunday"
 )
+_FORM = frozenset(_FORM_WORDS.split())
 #: Names of one answer that are looked at.
 _MOST = 200
 

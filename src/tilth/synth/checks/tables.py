@@ -1,8 +1,8 @@
 """Whether the answer to a table's question stands in the table, or follows from it.
 
-A text answer is found where a cell or a header stands in it, or it in a cell. A number is found where a cell states it,
-or derived where it is a column's largest, smallest, sum, mean or count, the rows' count, or the difference, sum or ratio
-of two cells of a column. Yes and no, and answers longer than a sentence or two without numbers or cells, cannot be told.
+A text answer is found where a cell or a header stands in it, or it in a cell. A number is found where a cell states
+it, or derived where it is a column's largest, smallest, sum, mean or count, the rows' count, or the difference, sum or
+ratio of two cells of a column or row. Answers that affirm or compare (yes, more, higher) cannot be told.
 
 Bounded: 60 rows of 12 columns are looked at. Costs about 30 us for a table of 6 rows.
 """
@@ -15,14 +15,18 @@ from tilth.synth.checks.numbers import NUMBER, ascii_digits, value, values_of
 from tilth.synth.checks.views import words_of
 
 _MOST_ROWS, _MOST_COLUMNS, _MOST_PAIRED = 60, 12, 24
-_YES_NO = ("yes", "no", "是", "否", "不是", "没有", "true", "false")
-#: Share of an answer's content words that the table must have where no cell stands in it whole. Half of them: an answer
-#: is a sentence about the cell. Measured on 4,344 questions people asked about real tables: see docs/checks.md.
+#: Answers that compare or affirm: the table cannot hold them.
+_UNTOLD = (
+    "yes", "no", "true", "false", "more", "less", "fewer", "higher", "lower", "above", "below", "before", "after",
+    "same", "equal", "both", "neither", "是", "否", "不是", "没有", "更", "相同", "一样",
+)  # fmt: skip
+#: Share of an answer's content words that the table must have where no cell stands in it whole. Chosen: half of them,
+#: since an answer is a sentence about the cell.
 WORDS_SHARE = 0.5
 
 
 def find_answer(columns: Sequence[str], rows: Sequence[Sequence[str]], question: str, answer: str) -> str:
-    """How the answer relates to the table: "cell", "derived", "words", "untold" (cannot be told), "absent" or "none"."""
+    """How the answer stands to the table: "cell", "derived", "words", "untold" (cannot be told), "absent", "none"."""
     if not answer:
         return "none"
     lower = ascii_digits(answer.lower()).strip(" *_.。")
@@ -35,7 +39,7 @@ def find_answer(columns: Sequence[str], rows: Sequence[Sequence[str]], question:
         return _numbers(numbers, texts, table)
     if any(lower in cell or (len(cell) > 1 and cell in lower) for cell in texts) or lower in texts:
         return "cell"
-    if lower.startswith(_YES_NO):
+    if lower.startswith(_UNTOLD):
         return "untold"
     spoken = values_of(lower).exact
     if spoken and spoken <= _values(texts) | _derived(table):

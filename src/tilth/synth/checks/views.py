@@ -7,13 +7,17 @@ Costs, for 2 kB: 35 us words and n-grams, 20 us stems, 10 us numbers.
 """
 
 import re
+from itertools import pairwise
 
 from tilth.synth.checks.language import STOPWORDS, detect, short_name
-from tilth.synth.checks.numbers import NUMBER, Values, ascii_digits, values_of
+from tilth.synth.checks.numbers import Values, numbers_of, values_of
 
 #: Characters that stand as a word each: Han, kana, Hangul.
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(r"[^\W_]+")
+#: Bytes that stand in words: ASCII letters and digits, and every byte of a longer character.
+_WORD_BYTES = bytes(byte if byte > 127 or chr(byte).isalnum() else 32 for byte in range(256))
+#: Longer characters that divide words.
+_MARKS = "’‘“”–—…\u00a0·•×"
 _WORD_OR_IDEOGRAPH = re.compile(rf"[{IDEOGRAPHS}]|[^\W_{IDEOGRAPHS}]+")
 _IDEOGRAPH = re.compile(rf"[{IDEOGRAPHS}]")
 
@@ -23,6 +27,8 @@ GRAM_WORDS, GRAM_IDEOGRAPHS = 5, 8
 #: Letters that stand for a word's stem: inflection changes what follows.
 STEM = 5
 
+_STOP_STEMS = frozenset(word[:STEM] for word in STOPWORDS)
+
 Gram = tuple[str, ...]
 
 
@@ -31,6 +37,7 @@ class SourceText:
 
     __slots__ = (
         "_grams",
+        "_ideographs",
         "_language",
         "_lower",
         "_numbers",
@@ -47,6 +54,7 @@ class SourceText:
         self.given = language
         self._lower: str | None = None
         self._words: list[str] | None = None
+        self._ideographs: bool | None = None
         self._wordset: frozenset[str] | None = None
         self._grams: dict[int, frozenset[Gram]] = {}
         self._stems: frozenset[str] | None = None
@@ -69,6 +77,18 @@ class SourceText:
         return self._words
 
     @property
+    def ideographs(self) -> bool:
+        """Whether at least half of the first words are ideographs: then n-grams and stems go by characters."""
+        if self._ideographs is None:
+            self._ideographs = not self.text.isascii() and mostly_ideographs(self.words)
+        return self._ideographs
+
+    @property
+    def size(self) -> int:
+        """Words in an n-gram of this text."""
+        return GRAM_IDEOGRAPHS if self.ideographs else GRAM_WORDS
+
+    @property
     def wordset(self) -> frozenset[str]:
         """The distinct words."""
         if self._wordset is None:
@@ -86,14 +106,14 @@ class SourceText:
     def stems(self) -> frozenset[str]:
         """Stems of content words, pairs of ideographs: what the text is about."""
         if self._stems is None:
-            self._stems = stems_of(self.words)
+            self._stems = stems_of(self.words, self.ideographs)
         return self._stems
 
     @property
     def numbers(self) -> frozenset[str]:
         """The distinct numbers as written, in ASCII digits."""
         if self._numbers is None:
-            self._numbers = frozenset(NUMBER.findall(ascii_digits(self.text)))
+            self._numbers = numbers_of(self.text)
         return self._numbers
 
     @property
@@ -113,9 +133,13 @@ class SourceText:
 
 def words_of(lower: str) -> list[str]:
     """The words of a lower-cased text."""
-    if lower.isascii() or _IDEOGRAPH.search(lower) is None:
-        return _WORD.findall(lower)
-    return _WORD_OR_IDEOGRAPH.findall(lower)
+    if not lower.isascii():
+        if _IDEOGRAPH.search(lower) is not None:
+            return _WORD_OR_IDEOGRAPH.findall(lower)
+        for mark in _MARKS:
+            lower = lower.replace(mark, " ")
+    # bytes: four times as fast as a regular expression over the text
+    return lower.encode("utf-8", "surrogatepass").translate(_WORD_BYTES).decode("utf-8", "surrogatepass").split()
 
 
 def grams_of(words: list[str], size: int) -> list[Gram]:
@@ -123,18 +147,18 @@ def grams_of(words: list[str], size: int) -> list[Gram]:
     return list(zip(*[words[start:] for start in range(size)], strict=False))
 
 
-def gram_size(words: list[str]) -> int:
-    """Words in an n-gram of this text: by characters where at least half the words are ideographs."""
-    return GRAM_IDEOGRAPHS if _mostly_ideographs(words) else GRAM_WORDS
-
-
-def stems_of(words: list[str]) -> frozenset[str]:
+def stems_of(words: list[str], ideographs: bool) -> frozenset[str]:
     """First letters of each content word of four letters or more; pairs of neighbours where ideographs rule."""
-    if _mostly_ideographs(words):
-        return frozenset(map("".join, zip(words, words[1:], strict=False)))
-    return frozenset([word[:STEM] for word in set(words) - STOPWORDS if len(word) > 3 and not word.isdigit()])
+    if ideographs:
+        return frozenset(map("".join, pairwise(words)))
+    return frozenset({word[:STEM] for word in words if len(word) > 3} - _STOP_STEMS)
 
 
-def _mostly_ideographs(words: list[str]) -> bool:
-    sample = words[:200]
-    return 2 * sum(1 for word in sample if len(word) == 1 and word > "\u303f") > len(sample)
+def mostly_ideographs(words: list[str]) -> bool:
+    """Whether at least half of the first 100 words are ideographs."""
+    sample = words[:100]
+    return 2 * len("".join(sample)) < 5 * len(sample) and 2 * sum(map(_is_ideograph, sample)) > len(sample)
+
+
+def _is_ideograph(word: str) -> bool:
+    return len(word) == 1 and word > "\u303f"

@@ -90,47 +90,38 @@ def shared(stems: Collection[str], source: Collection[str]) -> float:
 
 # ---- echo
 
-#: Words in a row of the instruction that an answer does not repeat by chance. 8: the n-gram of GPT-3's and later
-#: contamination tests (Brown et al. 2020, appendix C: 8 to 13 words).
-ECHO_WORDS = 8
-#: The same of ideographs.
-ECHO_IDEOGRAPHS = 14
-
-#: Marks of chat templates and of the prompt's own frame, which never belong in an answer.
-_MARKERS = re.compile(
-    r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|\[\[[a-z_]{2,20}\]\]|</?(?:start_of_turn|end_of_turn|document"
-    r"|instructions?)>"
-    r"|(?m:^#{2,4} ?(?:Instructions?|Response|Input|Assistant|User|System) ?:)|(?m:^(?:Human|Assistant|USER"
-    r"|ASSISTANT) ?:)"
-)
+#: Marks of chat templates and of the shipped prompts' frame, which never belong in an answer.
+_MARKERS = (
+    ">>> DOCUMENT", "<<< END OF DOCUMENT", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
+    "<document>", "</document>", "### Instruction", "### Response:", "### Input:", "### Assistant", "### User:",
+    "\nHuman:", "\nAssistant:", "\nUSER:", "\nASSISTANT:",
+)  # fmt: skip
+_TAG = re.compile(r"<\|[a-z_]{2,20}\|>|\[\[[a-z_]{2,20}\]\]")
 
 
 @lru_cache(maxsize=4096)
-def instruction_grams(instruction: str) -> tuple[frozenset[Gram], int]:
-    """The n-grams of an instruction, and their size. Kept, since a prompt has few instructions."""
-    words = words_of(instruction.lower())
-    size = ECHO_WORDS if instruction.isascii() or len(words) < 0.5 * len(instruction) else ECHO_IDEOGRAPHS
-    return (frozenset(grams_of(words, size)), size)
+def instruction_grams(instruction: str, size: int) -> frozenset[Gram]:
+    """The n-grams of an instruction. Kept, since a prompt has few instructions."""
+    return frozenset(grams_of(words_of(instruction.lower()), size))
 
 
-def echoed(words: list[str], instruction: str, source: Collection[str]) -> float:
-    """Share of the instruction's n-grams that the answer repeats, 0 to 1. The source's own words do not count."""
-    if not instruction:
+def echoed(grams: frozenset[Gram], instruction: str, source: frozenset[Gram], size: int) -> float:
+    """Share of the instruction's n-grams that the answer repeats, 0 to 1. What the source has does not count."""
+    wanted = instruction_grams(instruction, size)
+    if grams.isdisjoint(wanted):
         return 0.0
-    grams, size = instruction_grams(instruction)
-    if not grams:
-        return 0.0
-    repeated = grams.intersection(grams_of(words, size))
-    if not repeated:
-        return 0.0
-    return sum(1 for gram in repeated if not all(word in source for word in gram)) / len(grams)
+    return len((wanted & grams) - source) / len(wanted)
 
 
 def marker(text: str, source: str) -> str:
     """The first mark of a prompt's frame that the answer holds and the source does not; "" for none."""
-    for match in _MARKERS.finditer(text):
-        if match.group().strip() not in source:
-            return match.group().strip()
+    for mark in _MARKERS:
+        if mark in text and mark not in source:
+            return mark.strip()
+    if "<|" in text or "[[" in text:
+        for match in _TAG.finditer(text):
+            if match.group() not in source:
+                return match.group()
     return ""
 
 
@@ -158,32 +149,27 @@ _REFUSALS = re.compile(
 #: Phrases that only an assistant says of itself, wherever they stand.
 _ASSISTANT = (
     "as an ai",
-    "as a language model",
-    "as a large language model",
     "i'm an ai",
     "i am an ai",
-    "my training data",
+    "as a language model",
+    "as a large language model",
     "my knowledge cutoff",
     "i cannot fulfill",
-    "i can't assist with",
-    "i cannot assist with",
-    "作为一个人工智能",
-    "作为人工智能",
-    "作为一个ai",
-    "作为一个语言模型",
-    "作为语言模型",
+    "assist with that request",
 )
+_ASSISTANT_ZH = ("作为一个人工智能", "作为人工智能", "作为一个ai", "作为一个语言模型", "作为语言模型")
 #: A refusal opens an answer and is short: one that says more than this many characters has done the task after all.
 REFUSAL_CHARS = 1200
 
 
 def refusal(lower: str, source: str) -> str:
-    """The words with which an answer (lower-cased) refuses, and which its source (lower-cased) does not have; else ""."""
+    """The words with which an answer refuses and which its source does not have; else "". Both are lower-cased."""
     match = _REFUSALS.match(lower)
     if match and len(lower) <= REFUSAL_CHARS and match.group().strip() not in source:
         return lower[match.start() : match.end() + 60].strip()
-    for phrase in _ASSISTANT:
+    for phrase in _ASSISTANT if lower.isascii() else _ASSISTANT + _ASSISTANT_ZH:
         at = lower.find(phrase)
-        if at >= 0 and phrase not in source:
+        following = lower[at + len(phrase) : at + len(phrase) + 1]
+        if at >= 0 and phrase not in source and not ("a" <= following <= "z"):
             return lower[max(0, at - 20) : at + 60].strip()
     return ""
