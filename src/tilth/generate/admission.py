@@ -105,6 +105,7 @@ class Pool:
         self._again: deque[_Waiter] = deque()
         self._turn = False  # True: the next slot goes to a retry
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._sleepers: dict[asyncio.Future[None], asyncio.TimerHandle] = {}
         self._draining = False
         self._last_fault = ""
@@ -273,10 +274,10 @@ class Pool:
             return
         at = now + max(min(waits), 0.001)
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._wake)
+        self._timer, self._timer_at = self._loop.call_at(at, self._wake), at
 
     def _wake(self) -> None:
         self._timer = None

@@ -13,7 +13,7 @@ from tilth.generate.request import Engine
 
 State = Literal["closed", "open", "half-open"]
 
-_START_LIMIT = 64  # requests in flight at first; 512 are reached in three rounds of answers
+_START_LIMIT = 128  # requests in flight at first; 512 are reached in two rounds of answers
 _CUT = 0.75
 _SHARE_WEIGHT = 1 / 32  # of one outcome in the running share of refusals
 _BEARABLE = 0.1  # share of refusals that is no overload: a server may refuse one in a hundred at any load

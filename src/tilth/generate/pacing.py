@@ -3,8 +3,8 @@
 A server that limits rates is a token bucket. Two 429s in a row are two moments at which the bucket was empty, so the
 requests it accepted between them bracket its rate R: with n accepted in e seconds of sending after a pause of p
 seconds, n / (e + p) <= R <= n / e (the pause may have filled the bucket, or overflowed it). Each 429 narrows the
-bracket and the rate moves into it; where no 429 comes the rate climbs, first inside the bracket, then in steps beyond it, with longer
-rests between tries that failed, since with Retry-After each try costs a pause.
+bracket and the rate moves into it; where no 429 comes the rate climbs, first inside the bracket, then in steps beyond
+it, with longer rests between tries that failed, since with Retry-After each try costs a pause.
 
 Costs under a microsecond a request, nothing at all before the first 429.
 """

@@ -106,10 +106,14 @@ class EndpointEngine:
         self._client = open_client(
             self._root, self._headers(), self._spec.connect_timeout, self._spec.max_in_flight + 8
         )
-        models = await self._find_models()
-        if models is not None and models.status == 200:
-            self._learn_model(models)
-        await self._learn_version(models)
+        try:
+            models = await self._find_models()
+            if models is not None:
+                self._learn_model(models)
+            await self._learn_version(models)
+        except BaseException:  # whatever ends the start: no connection outlives it
+            await self.close()
+            raise
 
     async def complete(self, request: Request) -> Completion:
         """Send one request; see `Engine.complete`."""
