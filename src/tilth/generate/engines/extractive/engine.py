@@ -72,7 +72,7 @@ def answer(task: str, document: str, language: str | None, seed: int | None, max
     chinese = read_document.tongue.chinese
     if name.endswith("_zh") and not chinese:
         return Answer("", "language_mismatch")
-    if len(document.strip()) < (30 if chinese else 80):
+    if len(document[:1_000].strip()) < (30 if chinese else 80):
         return Answer("", "too_short")
     room = ROOM if max_tokens is None else min(ROOM, max_tokens * (1 if chinese else 3))
     if room < LEAST_ROOM:

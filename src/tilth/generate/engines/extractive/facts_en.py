@@ -90,7 +90,8 @@ _AFTER_DEFINE = re.compile(
     r"|goal|right|wrong|"
     r"very|more|much|real|perfect|nice|long|new|few|case where|problem)\b"
 )
-_YEAR = re.compile(r"\b(1[0-9]{3}|20[0-2][0-9])\b")
+_YEAR = re.compile(r"\b(1[0-9]{3}|20[0-2][0-9])\b(?!\s?B\.?C)")
+_CLAUSE = re.compile(r"\s(?:that|we|you|it|they|there|he|she|one|i|in)\b", re.IGNORECASE)
 _ALIAS = re.compile(r"\s?\([^()]{1,120}\)")
 _QUOTES = str.maketrans("", "", '“”"')
 _PLURAL_VERBS = words("are were refer mean consist comprise depend allow enable provide help require include contain")
@@ -98,7 +99,7 @@ _PLURAL_VERBS = words("are were refer mean consist comprise depend allow enable 
 
 def state_en(sentence: str) -> Stated | None:
     """The fact that an English sentence states, or None. A sentence of another shape is simply passed over."""
-    match = _VERBS.search(sentence, 3, HEAD)
+    match = _verb_of(sentence)
     if match is None:
         return None
     subject = subject_en(sentence[: match.start()])
@@ -122,6 +123,26 @@ def state_en(sentence: str) -> Stated | None:
     return Stated(kind, subject, verb, verb.split()[0] in _PLURAL_VERBS) if kind else None
 
 
+def _verb_of(sentence: str) -> re.Match[str] | None:
+    """The first verb phrase of a known kind. Words are looked up in a set first, which costs a third of a search."""
+    place = 0
+    for word in sentence[:HEAD].split(" "):
+        if place > 2 and word in _VERB_WORDS:
+            match = _VERBS.match(sentence, place)
+            if match is not None:
+                return match
+        place += len(word) + 1
+    return None
+
+
+_VERB_WORDS = words(
+    """
+    is are was were consist consists comprise comprises depend depends refer refers means shall must may allow
+    allows enable enables provide provides help helps require requires include includes contain contains
+    """
+) | frozenset(_PAST.split("|"))
+
+
 def _bare(subject: str) -> str:
     first, _, rest = subject.partition(" ")
     return rest if first in ("A", "An", "The") and rest else subject
@@ -136,7 +157,7 @@ def _kind_of_definition(subject: str, bare: str, sentence: str, verb: str, rest:
         return ""
     if words[-1] in _VAGUE or words[0] in _VAGUE or "'s" in words[0] or "’s" in words[0]:
         return ""
-    if not term and _AFTER_DEFINE.match(rest):
+    if _AFTER_DEFINE.match(rest) if not term else _CLAUSE.match(rest):
         return ""
     if subject.startswith("The ") and " of " not in subject and len(words) < 2 and not bare[:1].isupper() and not term:
         return ""

@@ -74,7 +74,7 @@ def subject_zh(text: str) -> str | None:
 def _classical(sentence: str) -> Stated | None:
     """Classical definitions (X者，Y也) and introductions of persons (X，字Y，Z人)."""
     match = _CLASSIC.match(sentence)
-    if match is not None and len(sentence) <= 60 and match[1][-1] not in "今昔古何":
+    if match is not None and len(sentence) <= 60 and match[1][-1] not in "今昔古何夫":
         return Stated("classic", match[1], "者，")
     match = _COURTESY.match(sentence)
     if match is None:

@@ -7,6 +7,7 @@ that thing; one that says nothing (See also, References) asks nothing.
 import random
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.instructions import instruction_of
@@ -219,6 +220,19 @@ _VERBAL_ZH = re.compile(
 )
 
 
+def is_reading(heading: str) -> bool:
+    """True for sections that list what to read, not what is so."""
+    return _READING.match(heading) is not None
+
+
+_READING = re.compile(
+    r"(?:references|bibliography|further reading|"
+    r"external links|see also|notes$|citations|footnotes|参考|參考|注释|外部链接|推荐阅读|相关链接)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=2_048)
 def name_of(heading: str) -> str:
     """A heading without number and closing marks, in ordinary case."""
     name = _NUMBER.sub("", heading.strip()).strip(" .:：。—-")

@@ -26,7 +26,7 @@ _FOOTNOTE = re.compile(
     r"\s?\[(?:\^[^\[\]]{1,40}|[\d,;–\- ]{1,30}|#[^\[\]]{0,40}|[a-z](?=\](?![A-Za-z]))|note \d{1,3}|citation "
     r"needed|edit)\]_?"
 )
-_BRACKET = re.compile(r"\[(\*{0,2}[A-Za-z][^\[\]]{0,200})\]_?")
+_BRACKET = re.compile(r"\[(\*{0,2}[A-Za-z§][^\[\]]{0,200})\]_?")
 _RST_LINK = re.compile(r"`([^`<>]{1,300}?)\s?<[^`<>]{1,400}>`_{1,2}")
 _RST_NAMED = re.compile(r"`([^`]{1,200})`_{1,2}(?!\w)")
 _ROLE = re.compile(r":([A-Za-z][\w:+-]{0,40}):`([^`]{1,300})`")

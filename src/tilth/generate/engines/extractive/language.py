@@ -23,11 +23,11 @@ _FOREIGN = words(
     por una con para no se het een van dat il di che per della och att som det os um uma não em na
     """
 )
-_TRADITIONAL = frozenset(
-    "們個這來時說國對學會與為過後發經將從東車長門問間馬書無風軍見萬義樂歲應聲舊貧題實點開關數處傳載雲當總"
+_TRADITIONAL = re.compile(
+    "[們個這來時說國對學會與為過後發經將從東車長門問間馬書無風軍見萬義樂歲應聲舊貧題實點開關數處傳載雲當總]"
 )
-_SIMPLIFIED = frozenset(
-    "们个这来时说国对学会与为过后发经将从东车长门问间马书无风军见万义乐岁应声旧贫题实点开关数处传载云当总"
+_SIMPLIFIED = re.compile(
+    "[们个这来时说国对学会与为过后发经将从东车长门问间马书无风军见万义乐岁应声旧贫题实点开关数处传载云当总]"
 )
 
 #: Simplified to traditional, for the characters of our own wording only; a document's text is never changed.
@@ -80,8 +80,7 @@ def tongue_of(text: str, declared: str | None) -> Tongue | None:
 
 
 def _is_traditional(sample: str, declared: str | None) -> bool:
-    traditional = sum(character in _TRADITIONAL for character in sample)
-    simplified = sum(character in _SIMPLIFIED for character in sample)
+    traditional, simplified = len(_TRADITIONAL.findall(sample)), len(_SIMPLIFIED.findall(sample))
     if traditional == simplified:
         return (declared or "").lower().startswith(("zh-hant", "zh_hant", "zh-tw", "zh-hk"))
     return traditional > simplified

@@ -12,6 +12,7 @@ from tilth.generate.engines.extractive.inline import HOLE
 from tilth.generate.engines.extractive.words import words
 
 _TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]*|!--|!|\?)([^<>]*)>")
+DEEPEST = 60  # environments inside each other that are followed; deeper ones are read as text
 _SKIP = words("script style noscript svg math nav footer form button select template")
 _BLOCK = words("p div section article ul ol dl blockquote main header figure center body html")
 _HIDDEN = re.compile(r"display:\s?none|navbox|mw-editsection|reference|sortkey|toc\b|metadata|ambox|mbox")
@@ -226,7 +227,7 @@ def _environments(text: str) -> str:
             out.append(_inside(text[at : edge.start()], stack))
         at = edge.end()
         name = edge[2].rstrip("*")
-        if edge[1] == "begin":
+        if edge[1] == "begin" and len(stack) < DEEPEST:
             stack.append(name)
             dropped += name in _DROP
             out.append(f" {HOLE} " if name in _DROP and dropped == 1 else _opening(name, edge[3], dropped))

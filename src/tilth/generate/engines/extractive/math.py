@@ -19,8 +19,9 @@ from tilth.generate.engines.extractive.tables import Grid, grids, measures, nume
 from tilth.generate.engines.extractive.wording import Words, words_for
 
 MOST_TRIED = 40  # candidate problems built for one document
-NEAR = 6  # numeric sentences between two numbers that are compared
-NEAR_COUNT = 3  # the same for counted nouns, whose meaning drifts faster
+#: Most sentences with figures between two numbers that are compared: what a percentage is of changes fastest.
+NEAR = {"percent": 1, "count": 2, "measure": 3, "money": 3}
+NEAR_YEARS = 8
 LIKE = 500  # the larger of two compared numbers is at most this many times the smaller
 GROUPS = (50, 80, 100, 120, 150, 200, 240, 250, 300, 400, 500, 600, 800, 1000, 2000, 4000, 5000, 10000)
 SPANS = ((2, 5), (3, 7), (4, 9), (5, 12), (6, 10), (8, 20))
@@ -117,29 +118,37 @@ def _same_unit(group: list[Quantity], say: Words, draw: random.Random) -> Proble
     if pair is None:
         return None
     low, high = sorted(pair, key=lambda quantity: quantity.value)
-    a, b, difference = plain(high.value), plain(low.value), plain(high.value - low.value)
+    gap = high.value - low.value
+    a, b, difference = plain(high.value), plain(low.value), plain(gap)
     steps = [
         *_written_out((high, low), say),
-        say("difference", a=a, b=b, c=difference, unit=named(high.value - low.value, high.name)),
+        say("difference", a=a, b=b, c=difference, unit=named(gap, high.name)),
     ]
     shown = {"high": high.shown, "low": low.shown, "unit": high.name}
     if high.unit in _DURATIONS and draw.random() < 0.4:
         total = plain(high.value + low.value)
         steps.append(say("total", a=a, b=b, c=total, unit=high.name))
-        question, answer = say("ask_together", **shown), say("answer_together", d=difference, t=total, unit=high.name)
+        question, answer = (
+            say("ask_together", **shown),
+            say("answer_together", d=difference, t=total, unit=high.name, one=named(gap, high.name)),
+        )
     elif high.kind != "percent" and draw.random() < 0.5:
         hundredfold = (high.value - low.value) * 100
         share, sign = quotient(hundredfold, low.value)
         steps.append(say("hundred", a=difference, b=plain(hundredfold)))
         steps.append(say("increase", a=plain(hundredfold), b=b, c=plain(share), sign=sign))
         question = say("ask_increase", **shown)
-        answer = say("answer_increase", d=difference, unit=high.name, p=plain(share), about=_about(say, sign))
+        answer = say(
+            "answer_increase", d=difference, unit=named(gap, high.name), p=plain(share), about=_about(say, sign)
+        )
     else:
         ratio, sign = quotient(high.value, low.value)
         steps.append(say("ratio", a=a, b=b, c=plain(ratio), sign=sign))
         kind = "points" if high.kind == "percent" else "ratio"
         question = say(f"ask_{kind}", **shown)
-        answer = say(f"answer_{kind}", d=difference, unit=high.name, r=plain(ratio), about=_about(say, sign))
+        answer = say(
+            f"answer_{kind}", d=difference, unit=named(gap, high.name), r=plain(ratio), about=_about(say, sign)
+        )
     return Problem(_context(pair, say), question, tuple(steps), answer)
 
 
@@ -149,7 +158,7 @@ def _pair(group: list[Quantity], draw: random.Random) -> tuple[Quantity, Quantit
         (first, second)
         for index, first in enumerate(group[:40])
         for second in group[index + 1 : index + 4]
-        if second.order - first.order <= (NEAR_COUNT if first.kind == "count" else NEAR)
+        if second.order - first.order <= NEAR[first.kind]
         and max(first.value, second.value) <= LIKE * min(first.value, second.value)
     ]
     return draw.choice(near) if near else None
@@ -171,7 +180,8 @@ def _years(group: list[Quantity], say: Words, draw: random.Random) -> Problem | 
         return None
     values = [quantity.value for quantity in dates]
     spans = [after - before for before, after in pairwise(values)]
-    if min(spans) < 2:
+    gaps = [abs(after.order - before.order) for before, after in pairwise(dates)]
+    if min(spans) < 2 or max(gaps) > NEAR_YEARS:
         return None
     if len(dates) == 3:
         return _gaps(dates, say) if spans[0] != spans[1] else None

@@ -139,6 +139,7 @@ _YEAR = re.compile(
     r"January|February|March|April|May|June|July|August|September|October|November|December)\s(?:the year )?|\d, |[(–])"
     r"(1[0-9]{3}|20[0-2][0-9])\b(?!\s?(?:%|[-,]\d|\.\d|[a-z]{0,8}s\b|BC|B\.C|people|meters|miles|feet|km|hours|(?:million|thousand)\b))"
 )
+_RANGE = re.compile(r"\d%?\s?(?:-|–|to)\s$")  # the second number of a range
 _DAY = re.compile(
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Chapter|Section"
     r"|section|Part|Figure|Table|Title|No\.|version|Article|page|pages|Act of|Act)\s$"
@@ -147,12 +148,8 @@ _DAY = re.compile(
 
 def quantities_en(sentence: str) -> Iterator[Quantity]:
     """The quantities of one sentence: years first, then numbers in digits, then units counted in words."""
-    for match in _YEAR.finditer(sentence):
-        yield Quantity(value=Decimal(match[1]), kind="year", unit="year", shown=match[1], name="years")
-    for match in _NUMBER.finditer(sentence):
-        found = _digits(match, sentence)
-        if found is not None and 0 < found.value < LARGEST:
-            yield found
+    if _DIGIT.search(sentence):
+        yield from _in_digits(sentence)
     for match in _SPELLED.finditer(sentence):
         unit = _UNIT_OF.get(match["unit"].lower())
         if unit is None or _AGE.match(sentence, match.end()):
@@ -163,10 +160,22 @@ def quantities_en(sentence: str) -> Iterator[Quantity]:
         yield Quantity(value=Decimal(value), kind="measure", unit=unit, shown=match[0].strip(), name=unit)
 
 
+_DIGIT = re.compile(r"\d")
+
+
+def _in_digits(sentence: str) -> Iterator[Quantity]:
+    for match in _YEAR.finditer(sentence):
+        yield Quantity(value=Decimal(match[1]), kind="year", unit="year", shown=match[1], name="years")
+    for match in _NUMBER.finditer(sentence):
+        found = _digits(match, sentence)
+        if found is not None and 0 < found.value < LARGEST:
+            yield found
+
+
 def _digits(match: re.Match[str], sentence: str) -> Quantity | None:
     """The quantity of a number in digits, or None where its kind is unknown."""
     start, end = match.span()
-    if _DAY.search(sentence, max(0, start - 12), start):
+    if _DAY.search(sentence, max(0, start - 12), start) or _RANGE.search(sentence, max(0, start - 6), start):
         return None
     value = Decimal(match["digits"].replace(",", "")) * _MAGNITUDE.get(match["magnitude"] or "", 1)
     shown = match[0].strip()
@@ -230,13 +239,28 @@ def _counted(after: re.Match[str]) -> str | None:
 
 
 def _noun(text: str) -> str:
-    """The plural noun phrase that a percentage is of, or ""."""
-    words: list[str] = []
+    """The countable noun phrase that a percentage is of, or ""; the last word must be one of `_COUNTABLE`."""
+    found: list[str] = []
     for word in text.split():
-        if word.lower() in _CONNECTING:
+        if word.lower() in _CONNECTING or not word.replace("-", "").isalpha():
             break
-        words.append(word)
-        if word in _IRREGULAR or (word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is"))):
-            bad = word in _NOT_NOUN or (any(other[:1].isupper() for other in words) and len(words) > 4)
-            return "" if bad else " ".join(words)
+        found.append(word)
+        if word.lower() in _COUNTABLE:
+            return " ".join(found)
     return ""
+
+
+#: What a percentage can be of so that a made-up whole number of them makes sense.
+_COUNTABLE = words(
+    """
+    people adults voters users students patients women men children households respondents participants americans
+    workers developers visitors cases deaths births cells animals species countries states schools companies firms
+    websites pages employees members residents families citizens customers subjects infants mice samples teachers
+    farmers boys girls males females jobs cars homes buildings birds trees plants seeds eggs teens teenagers
+    parents mothers readers doctors nurses accidents calls emails messages tweets visits sessions servers packages
+    projects requests songs films movies games points votes seats islanders immigrants veterans inmates prisoners
+    drivers passengers smokers drinkers consumers buyers sellers banks farms businesses agencies programs
+    applicants graduates faculty players fans tourists guests infections injuries tests trials studies experiments
+    articles questions responses answers items products genes proteins bacteria
+    """
+)

@@ -85,7 +85,14 @@ def _renderings(document: Document, draw: random.Random) -> Iterator[Pair]:
     lines = [row for block in blocks for row in block.rows][:600]
     order = 0
     for (key, old), (other, new) in pairwise(lines):
-        if key in _OLD and other in _NEW and 6 <= len(old) <= 60 and len(new) >= 6 and sentences.balanced(old + new):
+        if (
+            key in _OLD
+            and other in _NEW
+            and "？" not in old
+            and 6 <= len(old) <= 60
+            and len(new) >= 6
+            and sentences.balanced(old + new)
+        ):
             order += 1
             form = draw.choice(("“{}”用现代文怎么说？", "“{}”是什么意思？", "怎样把“{}”译成现代汉语？"))
             yield Pair(form.format(old.rstrip("。")), new, 2 + draw.randrange(4), 10 * order)

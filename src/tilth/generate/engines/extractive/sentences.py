@@ -5,6 +5,7 @@ full stop. All patterns are linear and a sentence is at most `LONGEST` character
 """
 
 import re
+from functools import lru_cache
 
 from tilth.generate.engines.extractive.inline import HOLE
 from tilth.generate.engines.extractive.words import words
@@ -102,13 +103,18 @@ def _abbreviates(text: str, start: int, stop: int) -> bool:
 
 def whole(sentence: str, chinese: bool) -> bool:
     """True for a sentence that can be quoted: complete, of readable length, free of holes, links and stray markup."""
-    if HOLE in sentence or "|" in sentence or "{{" in sentence or "orem ipsum" in sentence:
-        return False
-    return _whole_zh(sentence) if chinese else _whole_en(sentence)
+    if chinese:
+        return 8 <= len(sentence) <= LONGEST_ZH and _whole_zh(sentence)
+    return 25 <= len(sentence) <= LONGEST and _whole_en(sentence)
 
 
+def _stray(sentence: str) -> bool:
+    return HOLE in sentence or "|" in sentence or "{{" in sentence or "orem ipsum" in sentence
+
+
+@lru_cache(maxsize=4_096)  # the formats of a document ask for the same sentences; each is at most LONGEST characters
 def _whole_en(sentence: str) -> bool:
-    if not 25 <= len(sentence) <= LONGEST or not _START.match(sentence):
+    if not _START.match(sentence) or _stray(sentence):
         return False
     if sentence.rstrip("\"”’')]")[-1:] not in (".", "!") or sentence.endswith(("..", "…")):
         return False
@@ -122,6 +128,7 @@ def _whole_en(sentence: str) -> bool:
     return len(_LETTER.findall(bare)) * 10 >= len(sentence) * 5
 
 
+@lru_cache(maxsize=4_096)
 def _whole_zh(sentence: str) -> bool:
     if not 8 <= len(sentence) <= LONGEST_ZH or sentence.rstrip('”」』’"）)')[-1:] not in ("。", "！", "．", "!"):
         return False

@@ -13,6 +13,7 @@ from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Block, Document, Item
 from tilth.generate.engines.extractive.facts import facts
 from tilth.generate.engines.extractive.facts_en import year_of
+from tilth.generate.engines.extractive.headings import is_reading
 from tilth.generate.engines.extractive.quantities import quantities
 from tilth.generate.engines.extractive.table_questions import Asked, ask_table
 from tilth.generate.engines.extractive.tables import MOST_ROWS, Grid, fit, grids
@@ -107,7 +108,7 @@ def _terms(document: Document, draw: random.Random) -> Grid | None:
     """A list of which most items are "term: value" or have code under them."""
     candidates: list[Grid] = []
     for section in document.sections:
-        for block in section.blocks:
+        for block in section.blocks if not is_reading(section.heading) else ():
             if block.kind == "list" and len(candidates) < 6:
                 found = _list_grid(block, section.heading or document.title, document)
                 candidates += [found] if found is not None else []
@@ -145,7 +146,7 @@ def _definitions(document: Document, _draw: random.Random) -> Grid | None:
     """Term and definition of the sentences that define something."""
     rows: list[tuple[str, ...]] = []
     for fact in facts(document):
-        if fact.kind in ("define", "classic") and len(fact.sentence) <= 240:
+        if fact.kind == "define" and len(fact.sentence) <= 240:
             value = _predicate(fact.sentence, fact.verb, document.tongue.chinese)
             if value:
                 rows.append((fact.subject, value))
@@ -158,7 +159,7 @@ def _definitions(document: Document, _draw: random.Random) -> Grid | None:
 
 def _predicate(sentence: str, verb: str, chinese: bool) -> str:
     """What a defining sentence says after its verb: "a branch of mathematics"."""
-    place = sentence.find(verb) if verb else sentence.find("者，") + 1
+    place = sentence.find(verb)
     if place < 0:
         return ""
     words = verb.split()

@@ -60,13 +60,20 @@ def _unique(grid: Grid, column: int) -> list[tuple[str, ...]]:
     """Rows whose cell in `column` is filled, short enough to quote, and stands there once."""
     cells = [row[column] for row in grid.rows]
     return [
-        row for row in grid.rows if row[column] and cells.count(row[column]) == 1 and len(row[column]) <= LONGEST_VALUE
+        row
+        for row in grid.rows
+        if _says(row[column]) and cells.count(row[column]) == 1 and len(row[column]) <= LONGEST_VALUE
     ]
+
+
+def _says(text: str) -> bool:
+    """False for an empty cell and for a dash."""
+    return any(character.isalnum() for character in text)
 
 
 def _lookup(grid: Grid, tongue: Tongue, draw: random.Random) -> Asked | None:
     """From a row's name to one of its cells."""
-    choices = [(row, column) for row in _unique(grid, grid.key) for column in _others(grid) if row[column]]
+    choices = [(row, column) for row in _unique(grid, grid.key) for column in _others(grid) if _says(row[column])]
     if not choices:
         return None
     row, column = draw.choice(choices)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Block, Document
+from tilth.generate.engines.extractive.headings import is_reading
 from tilth.generate.engines.extractive.inline import HOLE
 
 MOST_ROWS = 12
@@ -44,6 +45,8 @@ def grids(document: Document) -> tuple[Grid, ...]:
     found: list[tuple[float, int, Grid]] = []
     seen = 0
     for section in document.sections:
+        if is_reading(section.heading):
+            continue
         for block in section.blocks:
             if block.kind != "table" or seen >= MOST_TABLES:
                 continue
@@ -108,7 +111,7 @@ def fit(
         return None
     if len({row[0] for row in cut}) * 10 < len(cut) * (3 if width > 2 else 8):
         return None
-    return Grid(names, tuple(cut), caption if len(caption) <= 80 else "", named, kind, _key_of(cut))
+    return Grid(names, tuple(cut), caption if len(caption) <= 80 else "", named, kind, _key_of(cut) if named else 0)
 
 
 def _key_of(rows: list[tuple[str, ...]]) -> int:

@@ -3,8 +3,9 @@
 import random
 import re
 
+from tilth.generate.engines.extractive import sentences
 from tilth.generate.engines.extractive.document import Document
-from tilth.generate.engines.extractive.headings import EMPTY, as_written, name_of
+from tilth.generate.engines.extractive.headings import EMPTY, as_written, has_role, name_of
 from tilth.generate.engines.extractive.instructions import instruction_of, instructs
 from tilth.generate.engines.extractive.words import pairs
 
@@ -25,11 +26,17 @@ _ING = pairs(
 _ASKED = re.compile(
     r"(?:How (?:to|do I|do you|can I|can you|should I|should you|do we|can we|should we|can one|does one)|What is "
     r"the best way to|"
-    r"(?:The )?best way to|Tips (?:for|on)|Steps (?:for|to|in)|What is the (?:process|procedure|method|way) "
+    r"(?:The )?best way to|Tips (?:for|on|to)|"
+    r"(?:Top )?(?:\d{1,2}|three|four|five|six|seven|ten) (?:easy |simple |quick |best )?(?:ways|tips|steps|things) "
+    r"(?:to|for)|"
+    r"Steps (?:for|to|in)|What is the (?:process|procedure|method|way) "
     r"(?:for|of|to)) (.{3,80}?)\??$",
     re.IGNORECASE,
 )
-_JUNK = re.compile(r"(?:answer|[IVXLC]{1,8}$|chapter|part|book|step|legacy|section)\b", re.IGNORECASE)
+_JUNK = re.compile(
+    r"(?:answer|[IVXLC]{1,8}$|chapter|part|book|step|legacy|section|conclusions?|解法|做法|步骤|算法步骤|题解|例题|操作步骤)\b",
+    re.IGNORECASE,
+)
 
 
 def base_of(name: str) -> str:
@@ -42,7 +49,8 @@ def base_of(name: str) -> str:
 def how_to(heading: str, document: Document, draw: random.Random, *, manual: bool) -> str:
     """The title: a verb of the heading or the document's title where there is one, else a form that fits any noun."""
     names = [name_of(text) for text in (heading, document.title)]
-    names = [name for name in names if 2 <= len(name) <= 90 and name.lower() not in EMPTY and not _JUNK.match(name)]
+    names = [name for name in names if 2 <= len(name) <= 90 and name.lower() not in EMPTY and not has_role(name)]
+    names = [name for name in names if not _JUNK.match(name) and not sentences.leans(name, document.tongue.chinese)]
     if document.tongue.chinese:
         return _title_zh(names[0], document) if names else document.tongue.say("操作步骤")
     if manual and names:
@@ -75,7 +83,7 @@ def _verbal(name: str, document: Document) -> str:
 
 def _title_zh(name: str, document: Document) -> str:
     say = document.tongue.say
-    if re.match(r"如何|怎么|怎样|怎麼|怎樣", name):
+    if re.search(r"如何|怎么|怎样|怎麼|怎樣", name):
         return name.rstrip("？?")
     if name.isascii():
         return f"{say('如何使用')} {name}"

@@ -7,6 +7,7 @@ that are instructions, and imperative sentences. At least three or a refusal. Li
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -155,13 +156,16 @@ def _headed(document: Document, _draw: random.Random) -> Guide | None:
     """Sections whose headings are instructions: each a step with its first sentences."""
     chinese = document.tongue.chinese
     by_level: dict[int, dict[str, Step]] = {}
-    for section in document.sections[:SECTIONS]:
+    sections = document.sections[:SECTIONS]
+    counts = Counter(section.level for section in sections if section.heading)
+    for section in sections:
         text = _headline(name_of(section.heading), chinese)
         detail, code = _detail(section, chinese) if text else ("", None)
         if detail or code:
             by_level.setdefault(section.level, {}).setdefault(text, Step(text, detail, code))
     steps = max((list(steps.values()) for steps in by_level.values()), key=len, default=[])
-    if len(steps) < LEAST:
+    level = max(by_level, key=lambda level: len(by_level[level]), default=0)
+    if len(steps) < LEAST or len(steps) * 2 < counts[level]:  # a few among many headings are no procedure
         return None
     intro = intro_of(document.sections[0], document)
     return Guide(tuple(steps[:MOST]), document.title, intro if intro not in steps[0].detail else "")
@@ -202,7 +206,7 @@ def _told(document: Document, _draw: random.Random) -> Guide | None:
         if len(steps) >= LEAST and len(steps) * 12 >= len(prose) and len(steps) > len(best.steps if best else ()):
             best = Guide(steps[:MOST], section.heading, intro_of(section, document))
         scattered += steps
-    if best is None and len(scattered) > LEAST and len(scattered) * 1_500 >= len(document.text):
+    if best is None and not chinese and len(scattered) > LEAST and len(scattered) * 1_500 >= len(document.text):
         best = Guide(tuple(scattered[:MOST]), document.title, "")
     return best
 

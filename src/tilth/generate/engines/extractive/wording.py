@@ -38,7 +38,7 @@ _ENGLISH = {
         "By how many percentage points do the figures “{high}” and “{low}” differ, and how many times the "
         "smaller is the larger?"
     ),
-    "answer_points": "{d} percentage points; the larger is {about}{r} times the smaller.",
+    "answer_points": "{d} {unit}; the larger is {about}{r} times the smaller.",
     "ask_ratio": (
         "By how many {unit} do the figures “{high}” and “{low}” differ, and how many times the smaller is the larger?"
     ),
@@ -52,7 +52,7 @@ _ENGLISH = {
         "Two periods are named: “{high}” and “{low}”. How many {unit} longer is the first than the second, "
         "and how many {unit} would both last if one followed the other?"
     ),
-    "answer_together": "{d} {unit} longer; {t} {unit} together.",
+    "answer_together": "{d} {one} longer; {t} {unit} together.",
     "ask_gaps": (
         "How many years lie between {one} and {two}, how many between {two} and {three}, and by how many "
         "years do the two spans differ?"
