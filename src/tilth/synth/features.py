@@ -21,10 +21,9 @@ FEATURES_VERSION = 1
 #: Characters of a Chinese word: 1.5 to 1.7 in edited modern text.
 _CHARS_PER_CHINESE_WORD = 1.6
 
-_ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'")
-#: Bytes of words: ASCII letters and digits, and the two-byte characters of Latin with accents, Greek and Cyrillic.
-#: Longer characters divide words: they are typographic marks, or ideographs that are counted apart.
-_SPACED = bytes(byte if byte in _ALNUM or 0xC3 <= byte <= 0xDF else 32 for byte in range(256))
+#: Letters and digits of Latin-1; all others divide words, ideographs and typographic marks among them.
+_SPACED = bytes(byte if chr(byte).isalnum() or byte == 39 else 32 for byte in range(256))
+_NOT_ASCII_LETTER = bytes(byte for byte in range(256) if byte > 127 or not chr(byte).isalpha())
 #: All but ASCII letters and the first bytes of longer characters: what is left of a text counts its letters.
 _NOT_LETTER = bytes(byte for byte in range(192) if byte > 127 or not chr(byte).isalpha())
 _NOT_DIGIT = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
@@ -36,7 +35,9 @@ _WIDE_MARKS = (b"\xe2\x80", b"\xe3\x80", b"\xef\xbc")
 
 _NUMBER = re.compile(r"[0-9]++(?:[.,][0-9]++)*+(?:[ -]?(%|°|[A-Za-z]{1,12}|[万亿]?[\u4e00-\u9fff]))?")
 _CURRENCY = re.compile(r"[$€£¥￥] ?[0-9]")
-_HAN_NUMBER = re.compile("[一二两三四五六七八九十百千万亿]{1,8}[个只条件人年月日天次倍元岁米斤吨时分秒章节部]")
+_HAN_NUMBER = re.compile(
+    "[一二两三四五六七八九十百千万亿](?<![0-9.].)[一二两三四五六七八九十百千万亿]{0,7}[个只条件人年月日天次倍元岁米斤吨时分秒章节部]"
+)
 _UNITS_WORDS = (
     "% ° percent million billion thousand hundred year years day days hour hours minute minutes second seconds week "
     "weeks month months people dollars euros pounds cents kg g mg km m cm mm mile miles feet ft inch inches meter "
@@ -118,7 +119,7 @@ def features(text: str) -> Features:
     lines = _lines(text)
     return Features(
         chars=len(text),
-        words=len(data.translate(_SPACED).split()) + round(cjk / _CHARS_PER_CHINESE_WORD),
+        words=_latin_words(text, data, letters - cjk) + round(cjk / _CHARS_PER_CHINESE_WORD),
         sentences=_sentences(text, data, asked) + (_count(data, _ENDS_HAN) if marks else 0),
         paragraphs=sum(1 for block in text.split("\n\n") if block.strip()),
         numbers=len(numbers) + han,
@@ -140,9 +141,16 @@ def _count(data: bytes, parts: tuple[bytes, ...]) -> int:
     return sum(map(data.count, parts))
 
 
+def _latin_words(text: str, data: bytes, letters: int) -> int:
+    """Words between spaces. Where most letters are of other alphabets than Latin, every mark counts into its word."""
+    if len(data) > len(text) and 2 * len(data.translate(None, _NOT_ASCII_LETTER)) < letters:
+        return len(text.split())
+    return len(text.encode("latin-1", "replace").translate(_SPACED).split())
+
+
 def _sentences(text: str, data: bytes, asked: int) -> int:
     exclaimed = _count(data, _EXCLAIMED) if "!" in text else 0
-    return _count(data, _FULL_STOPS) + asked + exclaimed + text.rstrip().endswith((".", "?", "!"))
+    return _count(data, _FULL_STOPS) + asked + exclaimed + text.endswith((".", "?", "!"))
 
 
 def _currency(text: str) -> int:

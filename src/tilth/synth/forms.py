@@ -23,23 +23,42 @@ _BOLD_QUESTION = re.compile(r"\*\*(?P<q>[^*\n]{3,300}[?？])[*: \t]{2,6}(?P<a>[^
 _QUESTION_CHARS = 400
 
 
+@dataclass(slots=True)
+class _Pair:
+    question: str
+    answer: list[str]
+    settled: bool  # an answer's label has come
+
+
 def pairs(text: str) -> list[dict[str, str]]:
-    """Questions with their answers, in order; an unanswered question has the answer ""."""
-    found: list[tuple[str, list[str]]] = []
+    """Questions with their answers, in order; an unanswered question has the answer "".
+
+    Lines between a question and the label of its answer belong to the question: they are its choices.
+    """
+    found: list[_Pair] = []
     for line in text.split("\n"):
         bare = line.strip(_EDGE)
         if not bare:
             continue
-        question, answer = _question(bare, line)
+        question, answer, labelled = _question(bare, line)
         if question:
-            found.append((question, [answer] if answer else []))
-        elif found and answer:
-            found[-1][1].append(answer)
-    return [{"question": question, "answer": "\n".join(answer)} for question, answer in found]
+            found.append(_Pair(question, [answer] if answer else [], bool(answer)))
+        elif found:
+            _answer(found[-1], answer, labelled)
+    return [{"question": pair.question, "answer": "\n".join(pair.answer)} for pair in found]
 
 
-def _question(bare: str, line: str) -> tuple[str, str]:
-    """(question, answer) of one line: either or both may be ""."""
+def _answer(pair: _Pair, line: str, labelled: bool) -> None:
+    if labelled and not pair.settled:
+        pair.question = "\n".join([pair.question, *pair.answer])
+        pair.answer = []
+        pair.settled = True
+    if line:
+        pair.answer.append(line)
+
+
+def _question(bare: str, line: str) -> tuple[str, str, bool]:
+    """(question, answer, whether the answer has a label) of one line; question and answer may each be ""."""
     if bare[0] in "(0123456789":
         numbered = _NUMBERED.match(bare)
         if numbered:
@@ -48,18 +67,18 @@ def _question(bare: str, line: str) -> tuple[str, str]:
     if label and _counts(label):
         rest = bare[label.end() :].strip(_EDGE)
         if label.group("a"):
-            return ("", rest)
+            return ("", rest, True)
         split = _INLINE_ANSWER.search(rest) if "?" in rest or "？" in rest else None
         if split:
-            return (rest[: split.start() + 1], rest[split.end() :].strip(_EDGE))
-        return (rest, "")
+            return (rest[: split.start() + 1], rest[split.end() :].strip(_EDGE), True)
+        return (rest, "", False)
     if bare.endswith(("?", "？")) and len(bare) <= _QUESTION_CHARS:
-        return (bare, "")
+        return (bare, "", False)
     if "**" in line and ("?" in line or "？" in line):
         bold = _BOLD_QUESTION.search(line[: 4 * _QUESTION_CHARS])
         if bold and not line[: bold.start()].strip(_EDGE + "0123456789.)、"):
-            return (bold.group("q"), line[bold.start("a") :].strip(_EDGE))
-    return ("", bare)
+            return (bold.group("q"), line[bold.start("a") :].strip(_EDGE), True)
+    return ("", bare, False)
 
 
 def _counts(label: re.Match[str]) -> bool:

@@ -72,6 +72,15 @@ _TRAIL = re.compile(
     r"希望(?:以上|这|对|能)|如果(?:您|你)|如(?:您|你)?(?:有|需)|请(?:随时)?告诉我|需要我)",
     re.IGNORECASE,
 )
+#: What an assistant says next where the line has no colon: "Sure, I can do that."
+_ASSISTING = ("i ", "i'", "i’", "let me", "happy to", "my pleasure", "question", "我", "让我", "这就")
+#: How far into an answer the opening line may stand, behind chat.
+_OPENING_REACH = 600
+_DIGIT = re.compile("[0-9０-９二两三四五六七八九十百千万半½¼¾]")
+_NUMBER_WORD = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|dozen|half|twice|double|"
+    r"triple|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
+)
 #: A chat line is short; a longer first or last paragraph is content.
 _CHAT_LINE = 240
 
@@ -121,11 +130,8 @@ def _is_lead(line: str) -> bool:
         return False
     if line.endswith((":", "：")):
         return _LEAD_WORD.search(line) is not None
-    return (
-        len(line) < 80
-        and line.endswith(("!", "！", ".", "。"))
-        and not opening.group().lower().startswith(("here", "below"))
-    )
+    rest = line[opening.end() :].strip(" ,!.，！。").lower()
+    return not rest or (len(rest) < 60 and rest.startswith(_ASSISTING))
 
 
 # ---- one reader a form
@@ -212,24 +218,19 @@ def _tagged(text: str, options: Options) -> Content | Refused | str | None:
 
 
 def _openline(text: str, options: Options) -> Content | Refused | str | None:
-    opening = str(options.get("opening", ""))
-    line, _, rest = text.partition("\n")
-    if not opening or not _letters(line).startswith(_letters(opening)):
+    """What stands behind the opening line. What stands before it is chat; without the opening all of it is kept."""
+    opening = str(options.get("opening", "")).split()
+    if not opening:
         return None
-    if len(_letters(line)) == len(_letters(opening)):
-        return rest.strip() or _refused(text, "only_opening", "expected text behind the opening line; saw none")
-    found = re.search(r"[\s*_\"'：:,，]*".join(map(re.escape, opening.split())), text[:600], re.IGNORECASE)
-    return text[found.end() :].lstrip(" *_:：,，.\"'") or None if found else None
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text[:1000])).lower()
+    words = r"[ \t]{1,4}".join(re.escape(word).replace(":", "[:：]") for word in opening)
+    found = re.search(rf"(?m)^[ \t#*_>\"]{{0,8}}{words}[ \t*_\"]{{0,8}}", text[:_OPENING_REACH])
+    if found is None:
+        return None
+    return text[found.end() :].strip() or _refused(text, "only_opening", "expected text behind the opening; saw none")
 
 
 def _has_number(text: str) -> bool:
-    return any(map(text.__contains__, "0123456789")) or any(
-        map(text.__contains__, "二三四五六七八九十百千万半０１２３４５")
-    )
+    return _DIGIT.search(text) is not None or _NUMBER_WORD.search(text.lower()) is not None
 
 
 def _refused(text: str, reason: str, detail: str) -> Refused:

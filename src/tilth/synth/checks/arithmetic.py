@@ -42,7 +42,35 @@ _FUNCTIONS = frozenset("pi π sqrt root log ln sin cos tan gcd lcm max min mod f
 _KINDS = dict.fromkeys("+-*/^×÷·∙⋅∗−–⁄", "o") | {"**": "o", "(": "(", ")": ")", "%": "%", "²": "p", "³": "p"}
 #: Factors between neighbouring units: 26 cents for 0.26 dollars is no error where a unit stands.
 _FACTORS = frozenset(
-    {2, 3, 4, 7, 10, 12, 16, 20, 24, 30, 36, 52, 60, 100, 144, 365, 1000, 1024, 1440, 1760, 2000, 3600, 5280, 10000}
+    {
+        2,
+        3,
+        4,
+        7,
+        10,
+        12,
+        16,
+        20,
+        24,
+        30,
+        36,
+        52,
+        60,
+        100,
+        144,
+        365,
+        1000,
+        1024,
+        1440,
+        1760,
+        2000,
+        3600,
+        5280,
+        10**4,
+        10**6,
+        10**8,
+        10**9,
+    }
 )
 #: Two expressions this near each other differ by a number that was rounded on the way.
 _ROUGH = Fraction(1, 50)
@@ -110,7 +138,7 @@ def _line(line: str) -> list[Equation]:
 def _holds(match: re.Match[str]) -> bool:
     """Whether a simple equation is right as it stands; what is rounded, or wrong, is looked at again with care."""
     first, sign, second, _, result = match.groups()
-    if len(match.group()) > 2 * MOST_DIGITS:
+    if max(len(first), len(second), len(result)) > MOST_DIGITS:
         return False
     a, b, c = number(first), number(second), number(result)
     if sign in "/÷":
@@ -168,8 +196,8 @@ def _doubtful(left: Side, right: Side) -> bool:
     if not left.value or not right.value:
         return False
     ratio = abs(Fraction(left.value) / Fraction(right.value))
-    if right.operators and abs(ratio - 1) < _ROUGH:
-        return True
+    if ratio in (100, Fraction(1, 100)) or (right.operators and abs(ratio - 1) < _ROUGH):
+        return True  # a percent sign or a unit left to the words around, or a number rounded on the way
     return bool(seen) and max(ratio, 1 / ratio) in _FACTORS
 
 
@@ -185,9 +213,7 @@ def _agree(left: Side, right: Side, near: bool) -> bool:
     ):
         if a == b or _rounds(a, b, right.places, near) or _rounds(b, a, left.places, near):
             return True
-    # 3 / 12 × 100 = 25%, and 3 / 12 = 25 with the sign left to the words around
-    hundred = 100 * left.value
-    return hundred == right.plain or _rounds(hundred, right.plain, right.places, near)
+    return False
 
 
 def _rounds(exact: Exact, shown: Exact, places: int | None, near: bool) -> bool:
@@ -230,7 +256,7 @@ def _tokens(text: str) -> _Tokens:
             if "0" <= first <= "9" or (first == "." and len(word) > 1):
                 kind = "n" if _certain(word) else "?"
             elif word[-1].isalpha():
-                kind = _word_kind(words, kinds, place)
+                kind = "%" if word.strip() == "percent" else _word_kind(words, kinds, place)
             else:
                 kind = "?"
         kinds.append(kind)

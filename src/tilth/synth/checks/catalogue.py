@@ -66,9 +66,7 @@ CHECKS: tuple[Check, ...] = (
         "empty",
         "fewer letters and digits than the limit, once thinking and chat are taken off",
         "retry",
-        thresholds=(
-            Threshold("empty_min", 20, "chosen: a title is shorter, the shortest of 1,000 one-row tables is longer"),
-        ),
+        thresholds=(Threshold("empty_min", 20, "chosen: a title is shorter, a sentence is longer"),),
     ),
     Check(
         "refusal",
@@ -78,8 +76,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "echo",
-        "repeats n-grams of the instruction (5 words, 8 ideographs), or holds a mark of the prompt's frame, that the "
-        "source has not",
+        "repeats n-grams of the instruction (5 words, 8 ideographs), or holds a mark of the prompt's frame, that "
+        "the source has not",
         "retry",
         thresholds=(
             Threshold(
@@ -98,8 +96,7 @@ CHECKS: tuple[Check, ...] = (
                 "loop_share_max",
                 0.3,
                 "Rae et al. 2021 (table A1) allow 0.15 of characters in repeated 5-grams of web pages; twice that "
-                "here, "
-                "since forms repeat labels; 99% of pages lie below 0.18 in 10 of 13 kinds, below 0.36 in all "
+                "here, since forms repeat labels; 99% of pages lie below 0.18 in 10 of 13 kinds, below 0.36 in all "
                 "(docs/checks.md)",
                 {"table": 0.5, "math": 0.4},
             ),
@@ -145,9 +142,9 @@ CHECKS: tuple[Check, ...] = (
             Threshold(
                 "copy_high_max",
                 0.8,
-                "between rewrites and copies (docs/checks.md): people's conclusions of 853 abstracts have 0.30 at the "
-                "99th percentile, 0.68 at most, Chinese question sets 0.58; a copy with one word in 40 changed has "
-                "0.88",
+                "between rewrites and copies (docs/checks.md): people's conclusions of 853 abstracts have 0.30 at "
+                "the 99th percentile, 0.68 at most, Chinese question sets 0.58; a copy with one word in 40 changed "
+                "has 0.88",
                 dict.fromkeys(("faq", "qa", "table", "list", "math", "tutorial"), 0.95),
             ),
         ),
@@ -155,8 +152,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "copy_low",
         "share of the answer's stems (first five letters of content words; pairs of ideographs) that the source "
-        "has: not "
-        "grounded",
+        "has: not grounded",
         "drop",
         by_parser={"math": "flag", "dialogue": "flag"},
         thresholds=(
@@ -164,16 +160,15 @@ CHECKS: tuple[Check, ...] = (
                 "copy_low_min",
                 0.1,
                 "1% of 864 abstracts lie below 0.19 with their conclusions, 2% of continuations of a page below "
-                "0.1; of "
-                "pages of one kind set against each other half lie below 0.07 (docs/checks.md)",
+                "0.1; of pages of one kind set against each other half lie below 0.07 (docs/checks.md)",
                 dict.fromkeys(("faq", "qa", "table", "list"), 0.15),
             ),
             Threshold(
                 "copy_low_min_ideographs",
                 0.04,
-                "pairs of ideographs are rarer than words: 1% of 411 Chinese question sets lie below 0.36 with their "
-                "passage, 2% of continuations of classical prose below 0.05, half of unrelated pages below 0.02 to "
-                "0.06",
+                "pairs of ideographs are rarer than words: 1% of 411 Chinese question sets lie below 0.36 with "
+                "their passage, 2% of continuations of classical prose below 0.05, half of unrelated pages below "
+                "0.02 to 0.06",
                 dict.fromkeys(("faq", "qa", "table", "list"), 0.1),
             ),
         ),
@@ -187,8 +182,8 @@ CHECKS: tuple[Check, ...] = (
             Threshold(
                 "arithmetic_wrong_max",
                 0.0,
-                "no wrong equation; 20 of 24,290 equations in 7,473 human solutions (GSM8K) are found wrong, most of "
-                "them rightly; small models get 21% (Qwen3-1.7B) to 43% (SmolLM2-1.7B) wrong (FinePhrase, blog)",
+                "no wrong equation; 20 of 24,290 equations in 7,473 human solutions (GSM8K) are found wrong, most "
+                "of them rightly; small models get 21% (Qwen3-1.7B) to 43% (SmolLM2-1.7B) wrong (FinePhrase, blog)",
             ),
         ),
     ),

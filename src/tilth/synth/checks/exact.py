@@ -82,13 +82,14 @@ def _units(words: list[str], kinds: str) -> tuple[tuple[tuple[str, str], ...], b
             continue
         word = words[place].strip().lower()
         if word in _SCALES:
+            families.append(("scale", word))
             scaled = True
             continue
         family = _FAMILIES.get(word)
         if family:
             families.append((family, word))
         variable = word.isascii() and (len(word) == 1 or (len(word) < 5 and words[place][0] != " " and not family))
-        doubt = doubt or variable or (place > 0 and kinds[place - 1] == ")")
+        doubt = doubt or variable or word == "of" or (place > 0 and kinds[place - 1] == ")")
         doubt = (
             doubt or (not family and kinds[place + 1 : place + 2] in ("p",)) or words[place + 1 : place + 2] == ["^"]
         )
