@@ -18,8 +18,8 @@ from tilth.base.errors import Change, DriftError, SourceError
 from tilth.base.files import read_json, write_json
 from tilth.base.fingerprint import fingerprint
 from tilth.data.dataset import MANIFEST, Manifest, describe_shard, part_name, read_manifest, write_manifest, write_shard
-from tilth.data.readers.files import SourceFile, check_source, content_digest, list_files
-from tilth.data.readers.table import read_file
+from tilth.data.files import SourceFile, content_digest, list_files
+from tilth.data.reading import check_source, read_file
 from tilth.data.schema import DOCUMENTS, REJECTS
 from tilth.data.source import SourceSpec
 from tilth.run.identity import OnDrift

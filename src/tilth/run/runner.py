@@ -21,7 +21,7 @@ from tilth.base.progress import Snapshot
 from tilth.base.version import VERSION
 from tilth.cost import STALE_DAYS, Usage, load_price
 from tilth.data.dataset import read_manifest
-from tilth.data.readers.files import SourceFile
+from tilth.data.files import SourceFile
 from tilth.plan import Plan, load_stage, make_plan, save_plan
 from tilth.recipe import Budget, Recipe, dump_recipe
 from tilth.run.generation import GenerationRun, Pass, Totals
