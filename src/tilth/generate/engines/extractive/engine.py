@@ -37,6 +37,7 @@ REFUSALS = {
 }
 
 ROOM = 6_000  # characters of an answer, at most
+TIGHT = 1_500  # below this a refusal may be for want of room, which is then looked into
 LEAST_ROOM = 200  # below this nothing whole can be written
 
 _Rule = Callable[[Document, random.Random, int], str | None]
@@ -78,8 +79,13 @@ def answer(task: str, document: str, language: str | None, seed: int | None, max
     if room < LEAST_ROOM:
         return Answer("", "no_room")
     make, refusal = rule
-    text = make(read_document, stream(seed or 0, "extractive", name, text_hash(document[:LIMIT])), room)
-    return Answer(inline.CONTROL.sub("", text)) if text else Answer("", refusal)
+    identity = text_hash(document[:LIMIT])
+    text = make(read_document, stream(seed or 0, "extractive", name, identity), room)
+    if text:
+        return Answer(inline.CONTROL.sub("", text))
+    if room < TIGHT and make(read_document, stream(seed or 0, "extractive", name, identity), ROOM):
+        refusal = "no_room"
+    return Answer("", refusal)
 
 
 class ExtractiveEngine:

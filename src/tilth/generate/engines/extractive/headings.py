@@ -11,140 +11,27 @@ from functools import lru_cache
 
 from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.instructions import instruction_of
-from tilth.generate.engines.extractive.words import words
+from tilth.generate.engines.extractive.words import phrases, words
 
 #: Headings that name no matter of their own.
-EMPTY = frozenset(
-    [
-        "references",
-        "see also",
-        "external links",
-        "notes",
-        "further reading",
-        "bibliography",
-        "acknowledgments",
-        "acknowledgements",
-        "contents",
-        "table of contents",
-        "index",
-        "copyright",
-        "license",
-        "footnotes",
-        "sources",
-        "links",
-        "gallery",
-        "answer",
-        "exercises",
-        "problems",
-        "review questions",
-        "key terms",
-        "glossary",
-        "learning objectives",
-        "key equations",
-        "section summary",
-        "conceptual questions",
-        "figures",
-        "supporting information",
-        "author contributions",
-        "funding",
-        "change history",
-        "changelog",
-        "changes",
-        "version history",
-        "appendix",
-        "introduction",
-        "overview",
-        "untitled",
-        "notes and references",
-        "related resources",
-        "resources",
-        "discussions",
-        "discussion",
-        "feedback",
-        "comments",
-        "authors",
-        "contact",
-        "about",
-        "media",
-        "photos",
-        "images",
-        "update",
-        "updates",
-        "miscellaneous",
-        "other",
-        "examples",
-        "example",
-        "summary",
-        "proof",
-        "problem",
-        "solution",
-        "solutions",
-        "strategy",
-        "significance",
-        "check your understanding",
-        "making connections",
-        "misc",
-        "todo",
-        "remarks",
-        "data availability",
-        "competing interests",
-        "related work",
-        "citations",
-        "post-history",
-        "critical thinking questions",
-        "self-check questions",
-        "test your understanding",
-        "参考资料",
-        "参考文献",
-        "参考",
-        "引用",
-        "外部链接",
-        "相关链接",
-        "目录",
-        "小结",
-        "总结",
-        "练习",
-        "习题",
-        "例题",
-        "前言",
-        "引言",
-        "简介",
-        "概述",
-        "附录",
-        "导言",
-        "其他",
-        "其它",
-        "后记",
-        "更新",
-        "推荐阅读",
-        "参考资料与注释",
-        "參考資料",
-        "外部連結",
-        "注释",
-        "參見",
-        "参见",
-        "说明",
-        "引入",
-        "实现",
-        "解释",
-        "代码",
-        "代码实现",
-        "分析",
-        "问题",
-        "解法",
-        "示例",
-        "思路",
-        "过程",
-        "性质",
-        "证明",
-        "讨论",
-        "定义",
-        "例",
-        "总则",
-        "附则",
-        "评论",
-        "相关阅读",
-    ]
+EMPTY = phrases(
+    """
+    definitions| definition| short title| table of definitions| scope| references| see also| external links|
+    notes| further reading| bibliography| acknowledgments| acknowledgements| contents| table of contents| index|
+    copyright| license| footnotes| sources| links| gallery| answer| exercises| problems| review questions| key
+    terms| glossary| learning objectives| key equations| section summary| conceptual questions| figures|
+    supporting information| author contributions| funding| change history| changelog| changes| version history|
+    appendix| introduction| overview| untitled| notes and references| related resources| resources| discussions|
+    discussion| feedback| comments| authors| contact| about| media| photos| images| update| updates|
+    miscellaneous| other| examples| example| summary| proof| problem| solution| solutions| strategy|
+    significance| check your understanding| making connections| misc| todo| remarks| data availability|
+    competing interests| related work| citations| post-history| critical thinking questions| self-check
+    questions| test your understanding| 参考资料| 参考文献| 参考| 引用| 外部链接| 相关链接|
+    目录| 小结| 总结| 练习| 习题| 例题| 前言| 引言| 简介|
+    概述| 附录| 导言| 其他| 其它| 后记| 更新| 推荐阅读| 参考资料与注释| 參考資料| 外部連結| 注释|
+    參見| 参见| 说明| 引入| 实现| 解释| 代码| 代码实现| 分析| 问题| 解法| 示例|
+    思路| 过程| 性质| 证明| 讨论| 定义| 例| 总则| 附则| 评论| 相关阅读
+    """
 )
 #: Headings with a part to play in a text of their kind: the question about the title, English.
 GENERIC: dict[str, tuple[str, ...]] = {

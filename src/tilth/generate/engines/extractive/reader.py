@@ -32,6 +32,7 @@ class Reader:
     fence: str = ""
     code: list[str] = field(default_factory=list)
     literal: int = -1  # indent that ends a literal block of reStructuredText; -1 outside
+    dropping: bool = False  # the literal block in hand is left out
     blank: bool = True
     display: bool = False
     simple: list[str] = field(default_factory=list)  # lines of a simple table of reStructuredText
@@ -85,9 +86,10 @@ class Reader:
                 self.code.append(raw)
             return True
         if not line or len(raw) - len(raw.lstrip()) > self.literal:
-            self.code.append(raw)
+            if not self.dropping:
+                self.code.append(raw)
             return True
-        self.literal = -1
+        self.literal, self.dropping = -1, False
         self.end_code()
         return False
 
@@ -147,7 +149,7 @@ class Reader:
         self.lines.append(line)
 
     def glue(self, before: str) -> str:
-        return "" if not before or (self.chinese and line_kinds.CJK_END.search(before)) else " "
+        return "" if not before or (self.chinese and line_kinds.CJK.match(before[-1])) else " "
 
     def pair(self, line: str) -> bool:
         """`key: value` lines; a block of them becomes pairs, one alone stays prose."""
@@ -168,10 +170,12 @@ class Reader:
         self.open_section(match[2], len(match[1]))
         return True
 
-    def fenced(self, _raw: str, line: str) -> bool:
+    def fenced(self, raw: str, line: str) -> bool:
         match = line_kinds.FENCE.match(line)
         if match is not None and line.count(match[1]) == 1:
             self.flush_paragraph()
+            if self.items and raw[:1] not in " \t" and not self.items[-1][0].endswith((":", "：")):
+                self.flush_list()  # neither indented nor announced, so it does not belong to the item
             self.fence = match[1]
             return True
         if self.underline(line):
@@ -228,7 +232,7 @@ class Reader:
     def underline(self, line: str) -> bool:
         """A heading underlined (Setext, reStructuredText), a rule across the page, or the border of a simple table."""
         if line_kinds.UNDERLINE.match(line) is None:
-            if self.rst and line_kinds.SIMPLE_TABLE.match(line):
+            if line_kinds.SIMPLE_TABLE.match(line):
                 self.flush_paragraph()
                 self.flush_list()
                 self.simple = [line]
@@ -283,6 +287,7 @@ class Reader:
                 self.lines.append(f"Note: {kept[1]}")
         else:
             self.literal = len(raw) - len(raw.lstrip())
+            self.dropping = "code" not in line[:24]  # what stands under an image, a note or a footnote is no code
             self.code = []
         return True
 

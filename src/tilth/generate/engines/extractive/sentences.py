@@ -47,7 +47,9 @@ _LEANING_PHRASE = re.compile(
 _POINTING = re.compile(
     r"\b(?:above|below|following figure|(?:the|this|next|previous|following) (?:section|chapter|figure|table|page"
     r"|module|"
-    r"example|post|link|image|diagram|equation)|click|https?:|www\.|shown in|listed in|as follows|subscribe)",
+    r"example|post|link|image|diagram|equation)|"
+    r"(?:figure|fig\.|table|appendix|equation|eq\.|example) \d|click|https?:|www\.|shown in|listed in|as follows"
+    r"|subscribe)",
     re.IGNORECASE,
 )
 _LEANING_ZH = re.compile(

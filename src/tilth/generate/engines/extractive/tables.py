@@ -131,6 +131,8 @@ def cell(text: str) -> str:
 
 def usable(text: str) -> bool:
     """False for cells with holes, links or markup that does not read."""
+    if text[:1] == "`" == text[-1:] and len(text) > 2:
+        return HOLE not in text
     return (
         HOLE not in text
         and "http" not in text
