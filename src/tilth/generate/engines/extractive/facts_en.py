@@ -56,7 +56,8 @@ _VAGUE = words(
     people man woman anyone someone everyone everything nothing something anything none proof claim lemma theorem
     statement definition discussion conclusion implication assumption use equation formula expression above moral
     data place day year years week month moment end start beginning list group team company city film song album
-    episode show game series house event important good new great
+    episode show game series house event important good new great variety range couple host piece amount line
+    lines curve arrow panel said aforesaid respective
     """
 )
 _OPENERS = words(
@@ -68,7 +69,7 @@ _OPENERS = words(
     despite given once under next please did do does is are was were can could will would should between among
     having being until without within through upon often sometimes usually generally typically occasionally
     currently today recently originally previously similar different various certain additional further two three
-    four five six seven eight nine ten
+    four five six seven eight nine ten still more less least said
     """
 )
 _TAIL = words(

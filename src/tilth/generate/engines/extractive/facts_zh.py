@@ -23,7 +23,7 @@ _ALIAS = re.compile(r"[（(][^（）()]{1,80}[）)]|「|」|“|”|《|》|\"")
 _BAD = re.compile(
     r"(?:这|那|其|它|他|她|此|该|該|這|因|所以|但|如|一|有|对|對|在|从|從|当|當|并|並|而|则|則|且|以|为|為|每|各[类個个]|任何|我|你|您|"
     r"本(?!法|条例|规定|办法|市|省)|不|就|也|都|还|還|只|又|由[于於]|通过|根据|按照|依照|自|最|第|同|若|所|及|或|与|與|和|可|需|经|經|于|於|之|由|"
-    r"前|后|後|上|下|中|内|至|是|将|將|使|让|许多|多|很多|大多|几|两|兩|另|等|未|已|曾|凡|选|選|，)"
+    r"前|后|後|上|下|中|内|至|是|将|將|使|让|许多|多|很多|大多|几|两|兩|另|等|未|已|曾|凡|选|選|遇|违反|，)"
 )
 _TAIL = re.compile(
     r"(?:也|都|还|還|则|則|就|又|并|不|均|主要|一般|通常|往往|只|却|已|曾|将|可|仍|便|才|更|即|其实|实际上|本质上|本身|亦|既|的|了|地|所|"
@@ -64,7 +64,7 @@ def subject_zh(text: str) -> str | None:
             return None
     lead = _LEAD.match(text)
     text = _TAIL.sub("", text[lead.end() :] if lead else text)
-    if not 2 <= len(text) <= 18 or _BAD.match(text) or _NAME.match(text) is None:
+    if not 2 <= len(text) <= 18 or text[-1] in "之者而也乎曰" or _BAD.match(text) or _NAME.match(text) is None:
         return None
     if any(words in text for words in _NO_NAME) or text.count("、") > 1:
         return None

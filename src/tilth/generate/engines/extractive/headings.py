@@ -123,6 +123,8 @@ _READING = re.compile(
 def name_of(heading: str) -> str:
     """A heading without number and closing marks, in ordinary case."""
     name = _NUMBER.sub("", heading.strip()).strip(" .:：。—-")
+    if len(name) > 2 and name[0] in "(（" and name[-1] in ")）" and name.count(name[0]) == 1:
+        name = name[1:-1]
     letters = [character for character in name if character.isalpha() and character.isascii()]
     if len(letters) > 4 and all(character.isupper() for character in letters):
         name = name.lower()

@@ -42,7 +42,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"<!--[^<>]{0,500}-->")
-_EMPTY_BRACKETS = re.compile(r"\s?[(（]\s?(?:see\s?)?[,;，；]?\s?[)）]")
+_EMPTY_BRACKETS = re.compile(r"(?:\s[(]|\s?（)\s?(?:see\s?)?[,;，；]?\s?[)）]")
 _HOLE_BRACKETS = re.compile(r"\s?[(（](?:see |cf\.? |and |,|;|参见|见|[A-Z][a-z]{2,12}\.? |[\s￼]){1,9}[)）]")
 _ESCAPE = re.compile(r"\\([\[\]()_*#`>.!|~^&%{}$-])")
 _SPACES = re.compile(r"[ \t\n\u00a0\u3000]{2,}|[\t\n\u00a0\u3000]")

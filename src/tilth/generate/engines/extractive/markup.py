@@ -150,7 +150,7 @@ _DROP = words(
 )
 _DISPLAY = re.compile(r"\$\$[^$]{0,4000}\$\$|\\\[[^\[\]]{0,3000}\\\]")
 _HEADING = re.compile(
-    r"\\(?:(part|chapter|olchapter)|(section|olsection|chaptersection)|(subsection|subsubsection|paragraph|olsubsection))"
+    r"\\(?:(part|chapter|olchapter|title)|(section|olsection|chaptersection)|(subsection|subsubsection|paragraph|olsubsection))"
     r"\*?(?:\[[^\[\]]{0,100}\])?\{((?:[^{}]|\{[^{}]{0,200}\}){1,300})\}"
 )
 _HOLES = re.compile(

@@ -24,7 +24,7 @@ _FORMS = {
     "require": ("{name}需要什么？",),
 }
 _ARTICLE = re.compile(r"(第[一二三四五六七八九十百零\d]{1,7}条)[ 　]{0,4}")
-_ASKED = re.compile(r"([^。：:]{1,12}[问曰問])[：:]?\s?[“「]?([^。？?“”「」：:]{4,40}[？?])[”」]?")
+_ASKED = re.compile(r"([^。：:]{1,12}[问問])曰?[：:]?\s?[“「]?([^。？?“”「」：:]{4,40}[？?])[”」]?")
 _REPLY = re.compile(r"[^。：:“”「」]{1,12}[曰对對答][：:]\s?[“「]?([^“”「」]{6,180})")
 _YEAR = re.compile(r"(?<!\d)(1\d{3}|20[0-2]\d)年(?!代)")
 _ACT = re.compile(r"[于於\d年月日.]|正式|始")
@@ -101,13 +101,21 @@ def _renderings(document: Document, draw: random.Random) -> Iterator[Pair]:
 def _events(document: Document, draw: random.Random) -> Iterator[Pair]:
     """What happened in a year: sentences that name one and open with it or with the document's subject."""
     title = document.title
+    seen: set[str] = set()
     for order, (_, block) in enumerate(document.paragraphs()[:100]):
         for number, sentence in enumerate(block.sentences[:40]):
             match = _YEAR.search(sentence, 0, 40)
             named = bool(title) and len(title) <= 12 and sentence.startswith(title)
-            if match is None or not (named or match.start() <= 1) or len(_YEAR.findall(sentence)) > 1:
+            if (
+                match is None
+                or match[1] in seen
+                or len(sentence) < 14
+                or not (named or match.start() <= 1)
+                or len(_YEAR.findall(sentence)) > 1
+            ):
                 continue
             if sentences.whole(sentence, True) and (named or not sentences.leans(sentence, True)):
                 name = f"{title}在" if named else ""
+                seen.add(match[1])
                 form = draw.choice(("{}{}年发生了什么？", "{}{}年的情况是怎样的？"))
                 yield Pair(document.tongue.say(form).format(name, match[1]), sentence, 2, 10 * (order * 40 + number))

@@ -153,7 +153,7 @@ class Reader:
 
     def pair(self, line: str) -> bool:
         """`key: value` lines; a block of them becomes pairs, one alone stays prose."""
-        if self.lines or self.items or len(line) > 340:
+        if self.lines or self.items or len(line) > 340 or ":`" in line:
             return False
         match = line_kinds.FIELD.match(line) or line_kinds.PAIR.match(line)
         if match is None or match[2].startswith("//"):

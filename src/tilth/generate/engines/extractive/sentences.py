@@ -118,7 +118,7 @@ def _stray(sentence: str) -> bool:
 def _whole_en(sentence: str) -> bool:
     if not _START.match(sentence) or _stray(sentence):
         return False
-    if sentence.rstrip("\"”’')]")[-1:] not in (".", "!") or sentence.endswith(("..", "…")):
+    if sentence.rstrip("\"”’')]")[-1:] not in (".", "!") or sentence.endswith(("..", "…", ":.", ",.")):
         return False
     if not balanced(sentence) or _POINTING.search(sentence):
         return False
