@@ -15,11 +15,11 @@ from tilth.cost import load_price
 from tilth.data.dataset import read_manifest
 from tilth.plan import load_stage, make_plan
 from tilth.recipe import Budget, Recipe, load_recipe
-from tilth.run.generation import worker_count
-from tilth.run.identity import OnDrift
-from tilth.run.pilot import Watch, check_forecast, choose, forecast
-from tilth.run.runner import Options, read_ledger
-from tilth.run.runner import run as run_recipe
+from tilth.runner.generation import worker_count
+from tilth.runner.identity import OnDrift
+from tilth.runner.pilot import Watch, check_forecast, choose, forecast
+from tilth.runner.session import Options, read_ledger
+from tilth.runner.session import run as run_recipe
 from tilth.view.samples import write_samples
 
 __all__ = ["Estimate", "Previewed", "Recipe", "RunResult", "estimate", "load_recipe", "preview", "reparse", "run"]

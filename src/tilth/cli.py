@@ -134,7 +134,7 @@ def status(
     """Say how far a run is and what it cost, from its ledger and journal."""
     import orjson
 
-    from tilth.run.status import current_ledger
+    from tilth.runner.status import current_ledger
     from tilth.view.ledger import ledger_text
 
     ledger = current_ledger(run_dir)
@@ -144,7 +144,7 @@ def status(
 @app.command()
 def verify(run_dir: RunArgument) -> None:
     """Check a run: files against the manifest, ledgers that close, rows against the journal."""
-    from tilth.run.verify import verify_run
+    from tilth.runner.verify import verify_run
 
     report = verify_run(run_dir)
     for line in report.lines:
@@ -169,7 +169,7 @@ def doctor(
     folder: Annotated[Path, typer.Option("--folder", help="Where runs will lie.")] = Path("runs"),
 ) -> None:
     """Look at this machine, the installed extras, the disk and the endpoints, and say what is wrong."""
-    from tilth.run.doctor import examine
+    from tilth.runner.doctor import examine
 
     findings = examine(recipe, folder)
     for finding in findings:
@@ -188,7 +188,7 @@ def crash_test(
 ) -> None:
     """Kill the recipe at random points, with a fake engine, and prove that nothing is lost, doubled or mixed."""
     from tilth.api import load_recipe
-    from tilth.run.crash import crash_test as test_crashes
+    from tilth.runner.crash import crash_test as test_crashes
 
     loaded = _with_source(load_recipe(recipe), source)
     report = test_crashes(loaded, _base(recipe), kills=kills, rows=rows, seed=seed, say=print)

@@ -65,6 +65,7 @@ class ModelSpec(BaseModel):
     timeout: float = Field(600.0, gt=0)  # seconds for one answer
     connect_timeout: float = Field(10.0, gt=0)  # seconds
     retries: int = Field(6, ge=0)  # tries after the first, for passing faults
+    outage: float = Field(300.0, gt=0)  # seconds that no server answers before a waiting request gives up, for now
     threads: int = Field(0, ge=0)  # local engines; 0: all cores
     gpus: int = Field(0, ge=0)  # GPUs behind one URL, for GPU-seconds
     price: str | None = None  # name in the price file

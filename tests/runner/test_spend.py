@@ -11,7 +11,7 @@ from tilth.cost import Price, Usage, load_price
 from tilth.generate.journal import Journal, make_record
 from tilth.generate.request import Completion, Request
 from tilth.recipe import Budget
-from tilth.run.spend import Spend, open_session, past_sessions
+from tilth.runner.spend import Spend, open_session, past_sessions
 
 PRICE = Price(date=datetime.date(2026, 11, 1), prompt_per_million=1.0, completion_per_million=2.0)
 

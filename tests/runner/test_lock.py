@@ -8,7 +8,7 @@ import pytest
 
 from tilth.base.errors import RunLocked
 from tilth.base.files import write_json
-from tilth.run.lock import SILENT_SECONDS, Lease, lease
+from tilth.runner.lock import SILENT_SECONDS, Lease, lease
 
 
 def test_a_second_run_in_the_same_folder_is_refused_with_its_owner(tmp_path: Path) -> None:
@@ -19,8 +19,9 @@ def test_a_second_run_in_the_same_folder_is_refused_with_its_owner(tmp_path: Pat
 
 
 def test_a_dead_owner_of_this_machine_is_taken_over_at_once(tmp_path: Path) -> None:
-    code = f"from tilth.run.lock import Lease; from pathlib import Path; Lease(Path({str(tmp_path)!r}) / 'run.lock').take()"
-    subprocess.run([sys.executable, "-c", code + "; import os; os._exit(9)"], check=False)
+    take = f"Lease(Path({str(tmp_path)!r}) / 'run.lock').take()"
+    code = f"import os; from pathlib import Path; from tilth.runner.lock import Lease; {take}; os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
     assert (tmp_path / "run.lock").exists()
     with lease(tmp_path):
         pass

@@ -12,9 +12,9 @@ from tilth.data.dataset import Manifest, file_digest, read_manifest
 from tilth.data.schema import DOCUMENTS, DROPPED, SAMPLES
 from tilth.generate.journal import Torn, load_part
 from tilth.plan import Plan, load_plan
-from tilth.run.reading import IdSet
-from tilth.run.runner import read_ledger
-from tilth.run.shard import check_ledger, read_marker
+from tilth.runner.reading import IdSet
+from tilth.runner.session import read_ledger
+from tilth.runner.shard import check_ledger, read_marker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

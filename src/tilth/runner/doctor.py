@@ -17,8 +17,8 @@ from tilth.base.errors import TilthError
 from tilth.base.log import EventLog
 from tilth.plan import load_stage, make_plan
 from tilth.recipe import Recipe, load_recipe
-from tilth.run.pool import open_pool
-from tilth.run.reading import check_sources
+from tilth.runner.pool import open_pool
+from tilth.runner.reading import check_sources
 
 #: Extra -> the package that stands for it.
 EXTRAS = {

@@ -1,8 +1,8 @@
 """The crash test: kill a recipe at random points and prove that the finished run is the same as one left alone.
 
 It runs the user's own recipe on some of the documents against the fake server, once undisturbed, then once a trial with
-a `kill -9` at a random moment (and now and then a torn record, as a power cut leaves it), and runs again to the end. Each
-trial must give the same bytes in every shard, no row lost or twice, and at most `MAX_PASSES` of the undisturbed spend.
+a `kill -9` at a random moment (and now and then a torn record, as a power cut leaves it), and runs again to the end.
+Each trial must give the same bytes in every shard, no row lost or twice, and at most `MAX_PASSES` of the undisturbed spend.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import Handle, spawn
 from tilth.plan import resolve_paths
 from tilth.recipe import Budget, Execution, Recipe, Step, dump_recipe
-from tilth.run.runner import read_ledger
-from tilth.run.verify import verify_run
+from tilth.runner.session import read_ledger
+from tilth.runner.verify import verify_run
 
 #: Spend a killed and resumed run may reach, in passes of an undisturbed one.
 MAX_PASSES = 1.05

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.run.pilot import LEVEL, Sampled, _totals, check_forecast, interval
+from tilth.runner.pilot import LEVEL, Sampled, _totals, check_forecast, interval
 
 
 def _covered(seed: int, resamples: int = 60) -> float:

@@ -20,12 +20,12 @@ from tilth.generate.journal import Journal
 from tilth.generate.loop import run as run_loop
 from tilth.plan import Plan, load_plan, load_stage
 from tilth.recipe import Budget
-from tilth.run.identity import generation_fingerprint, reading_fingerprint
-from tilth.run.local import Control, LocalExecutor, Report
-from tilth.run.pool import open_pool
-from tilth.run.shard import Fingerprints, add_ledgers, check_ledger, is_done, read_marker
-from tilth.run.spend import Spend
-from tilth.run.worker import Job, Worker, closing
+from tilth.runner.identity import generation_fingerprint, reading_fingerprint
+from tilth.runner.local import Control, LocalExecutor, Report
+from tilth.runner.pool import open_pool
+from tilth.runner.shard import Fingerprints, add_ledgers, check_ledger, is_done, read_marker
+from tilth.runner.spend import Spend
+from tilth.runner.worker import Job, Worker, closing
 from tilth.stage import GenerationStage, Identity, Outcome, Unit
 
 #: Rows in memory for each slot of the engines: enough that a freed slot always finds a row waiting.

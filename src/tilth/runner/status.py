@@ -7,8 +7,8 @@ from typing import Any
 from tilth.base.errors import ConfigError
 from tilth.base.files import read_json
 from tilth.plan import load_plan
-from tilth.run.lock import SILENT_SECONDS
-from tilth.run.runner import LEDGER, make_ledger, read_ledger
+from tilth.runner.lock import SILENT_SECONDS
+from tilth.runner.session import LEDGER, make_ledger, read_ledger
 
 
 def current_ledger(run_dir: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tilth.base.errors import FATAL, EngineError, StopRun, TilthError, UserError
 from tilth.base.log import EventLog
 from tilth.generate.journal import Journal, Record, load_part, make_record
 from tilth.generate.request import Completion, Request
-from tilth.run.shard import (
+from tilth.runner.shard import (
     Fingerprints,
     Shard,
     make_marker,
@@ -23,7 +23,7 @@ from tilth.run.shard import (
     write_marker,
     write_parts,
 )
-from tilth.run.spend import Spend
+from tilth.runner.spend import Spend
 from tilth.stage import Document, GenerationStage, NotAnsweredError, Outcome, Unit
 
 #: Shards with unfinished rows at a time. One slow row (a hung server, 600 s) then holds up seven others' worth of

@@ -22,8 +22,8 @@ from tilth.data.files import SourceFile, content_digest, list_files
 from tilth.data.reading import check_source, read_file
 from tilth.data.schema import DOCUMENTS, REJECTS
 from tilth.data.source import SourceSpec
-from tilth.run.identity import OnDrift
-from tilth.run.shard import add_ledgers, check_ledger
+from tilth.runner.identity import OnDrift
+from tilth.runner.shard import add_ledgers, check_ledger
 
 STATE = "state.json"
 #: Rows read at a time: a few megabytes of ordinary web text.

@@ -22,15 +22,15 @@ from tilth.base.version import VERSION
 from tilth.cost import STALE_DAYS, Usage, load_price
 from tilth.data.dataset import read_manifest
 from tilth.data.files import SourceFile
+from tilth.generate.engines.table import describe_engine
 from tilth.plan import Plan, load_stage, make_plan, save_plan
 from tilth.recipe import Budget, Recipe, dump_recipe
-from tilth.run.generation import GenerationRun, Pass, Totals
-from tilth.run.identity import OnDrift, settle_identity
-from tilth.run.lock import lease
-from tilth.run.pool import describe_engine
-from tilth.run.reading import check_sources, read_step
-from tilth.run.shard import add_ledgers, check_ledger, read_marker
-from tilth.run.spend import open_session, past_sessions
+from tilth.runner.generation import GenerationRun, Pass, Totals
+from tilth.runner.identity import OnDrift, settle_identity
+from tilth.runner.lock import lease
+from tilth.runner.reading import check_sources, read_step
+from tilth.runner.shard import add_ledgers, check_ledger, read_marker
+from tilth.runner.spend import open_session, past_sessions
 from tilth.stage import Outcome, Unit
 
 LEDGER = "ledger.json"
