@@ -10,11 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from tilth.base.errors import EngineError, Interrupted, UserError
 from tilth.base.random import stream
-from tilth.generate.member import Member, MemberStats
+from tilth.generate.member import Member, MemberStats, Slot
 from tilth.generate.meter import Meter
 from tilth.generate.request import Completion, Engine, Request
 
@@ -54,16 +54,10 @@ class PoolStats:
     members: tuple[MemberStats, ...]
 
 
-class _Slot(NamedTuple):
-    member: Member
-    sent: float
-    probe: bool
-
-
 class _Waiter:
     __slots__ = ("avoid", "grant", "since")
 
-    def __init__(self, grant: "asyncio.Future[_Slot]", avoid: Member | None, since: float) -> None:
+    def __init__(self, grant: "asyncio.Future[Slot]", avoid: Member | None, since: float) -> None:
         self.grant = grant
         self.avoid = avoid
         self.since = since
@@ -72,9 +66,10 @@ class _Waiter:
 class _Trip:
     """What one request went through so far."""
 
-    __slots__ = ("attempts", "avoid", "faults", "refusals", "refused_since")
+    __slots__ = ("attempts", "avoid", "began", "faults", "refusals", "refused_since")
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
+        self.began = began
         self.attempts = self.faults = self.refusals = 0
         self.refused_since = 0.0
         self.avoid: Member | None = None
@@ -156,10 +151,10 @@ class Pool:
     async def complete(self, request: Request) -> Completion:
         """One answer. Raises `EngineError` where the fault does not pass or the tries are used up, and `Interrupted`
         where the pool is drained before the request can be sent."""
-        trip = _Trip()
+        trip = _Trip(self._now())
         while True:
             slot = self._take(trip.avoid) or await self._wait(trip)
-            member, sent, _ = slot
+            member = slot.member
             trip.attempts += 1
             try:
                 if not member.started:
@@ -172,7 +167,7 @@ class Pool:
                 self._give_back(slot)
                 raise
             else:
-                self._after_answer(member, completion, sent)
+                self._after_answer(slot, completion)
                 return completion if trip.attempts == 1 else replace(completion, attempt=trip.attempts)
             await self._before_retry(trip, member, fault)
 
@@ -203,7 +198,7 @@ class Pool:
 
     # -- slots
 
-    def _take(self, avoid: Member | None) -> _Slot | None:
+    def _take(self, avoid: Member | None) -> Slot | None:
         """A slot at once, where nobody waits and one is free."""
         if self._draining:
             raise _drained()
@@ -213,10 +208,10 @@ class Pool:
         member = self._choose(now, avoid)
         return None if member is None else self._grant(member, now)
 
-    async def _wait(self, trip: _Trip) -> _Slot:
+    async def _wait(self, trip: _Trip) -> Slot:
         """Wait in the queue for a slot."""
         assert self._loop is not None
-        waiter = _Waiter(self._loop.create_future(), trip.avoid, self._now())
+        waiter = _Waiter(self._loop.create_future(), trip.avoid, trip.began)
         (self._again if trip.attempts else self._fresh).append(waiter)
         self._dispatch()
         try:
@@ -237,12 +232,12 @@ class Pool:
                 best = member
         return best
 
-    def _grant(self, member: Member, now: float) -> _Slot:
-        probe = member.took(now)
-        if probe:
+    def _grant(self, member: Member, now: float) -> Slot:
+        slot = member.took(now)
+        if slot.probe:
             self._tell("breaker_half_open", member)
         self._meter.advance(now, 1)
-        return _Slot(member, now, probe)
+        return slot
 
     def _dispatch(self) -> None:
         """Hand free slots to waiters, in turn from the two queues."""
@@ -301,7 +296,7 @@ class Pool:
         if self._fresh or self._again:
             self._dispatch()
 
-    def _give_back(self, slot: _Slot) -> None:
+    def _give_back(self, slot: Slot) -> None:
         """The request was cancelled."""
         if slot.probe:
             slot.member.breaker.abandon(self._now())
@@ -309,17 +304,18 @@ class Pool:
 
     # -- answers and faults
 
-    def _after_answer(self, member: Member, completion: Completion, sent: float) -> None:
+    def _after_answer(self, slot: Slot, completion: Completion) -> None:
+        member = slot.member
         now = self._last_answer = self._now()
-        if member.succeeded(now - sent):
+        if member.succeeded(now - slot.sent):
             self._tell("breaker_closed", member)
         self._meter.answered(now, (completion.prompt_tokens or 0) + (completion.completion_tokens or 0))
         self._release(member)
 
-    def _after_fault(self, slot: _Slot, fault: EngineError) -> None:
+    def _after_fault(self, slot: Slot, fault: EngineError) -> None:
         member = slot.member
         self._last_fault = str(fault)
-        event = member.failed(fault, self._now(), slot.sent, slot.probe)
+        event = member.failed(fault, self._now(), slot)
         if event is not None:
             self._tell(event, member, fault=fault.kind, said=str(fault))
         self._release(member)

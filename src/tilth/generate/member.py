@@ -5,7 +5,7 @@ a round of answers; it is cut to three quarters where the server refuses too lar
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tilth.base.errors import EngineError
 from tilth.generate.pacing import Pace
@@ -101,6 +101,15 @@ class MemberStats:
     seconds: float | None = None  # an answer takes, running mean
 
 
+class Slot(NamedTuple):
+    """A place at a member, held while a request is answered."""
+
+    member: "Member"
+    sent: float
+    place: int  # among the requests since the pace was last cut
+    probe: bool  # it tests a member whose breaker is open
+
+
 class Member:
     """An engine in a pool."""
 
@@ -168,11 +177,10 @@ class Member:
         """Seconds a further request would take, by the measured speed; a member not measured yet comes first."""
         return (self.in_flight + 1) / (self.speed or 1e9)
 
-    def took(self, now: float) -> bool:
-        """A request is sent; True where it probes a broken member."""
+    def took(self, now: float) -> "Slot":
+        """A request is sent."""
         self.in_flight += 1
-        self.pace.sent(now)
-        return self.breaker.took()
+        return Slot(self, now, self.pace.sent(now), self.breaker.took())
 
     def succeeded(self, seconds: float) -> bool:
         """An answer came (still counted in flight); True where it closed the breaker."""
@@ -185,35 +193,32 @@ class Member:
             self.limit = min(self.limit + (1.0 if self.ramping else 1.0 / self.limit), float(self.slots))
         return self.breaker.good()
 
-    def failed(self, fault: EngineError, now: float, sent: float, probe: bool) -> str | None:
+    def failed(self, fault: EngineError, now: float, slot: "Slot") -> str | None:
         """A fault came (still counted in flight); names the event where the member changed its ways."""
         self.faults[fault.kind] = self.faults.get(fault.kind, 0) + 1
         event = None
         refused = fault.kind in ("rate_limited", "overloaded")
         self._share += ((1.0 if refused else 0.0) - self._share) * _SHARE_WEIGHT
         if refused:
-            event = self._refused(fault, now, sent)
+            event = self._refused(fault, now, slot)
         if fault.kind in _BREAKING and not (refused and fault.retry_after):
-            if self.breaker.bad(now, sent, probe):
+            if self.breaker.bad(now, slot.sent, slot.probe):
                 event = "breaker_opened"
         elif self.breaker.good():
             event = "breaker_closed"
         return event
 
-    def _refused(self, fault: EngineError, now: float, sent: float) -> str | None:
+    def _refused(self, fault: EngineError, now: float, slot: "Slot") -> str | None:
         pause = min(fault.retry_after or 0.0, _LONGEST_PAUSE)
         event = None
         if pause and now + pause > self.paused_until:
             event = "paused" if now >= self.paused_until else None
             self.paused_until = now + pause
         crowded = self._share > _BEARABLE
-        if (
-            fault.kind == "rate_limited"
-            and (pause or crowded or self.pace.rate)
-            and self.pace.refused(now, sent, pause)
-        ):
+        learns = fault.kind == "rate_limited" and (pause or crowded or self.pace.rate is not None)
+        if learns and self.pace.refused(now, slot.sent, slot.place, pause):
             event = "rate_learned"
-        if crowded and sent > self.cut_at:
+        if crowded and slot.sent > self.cut_at:
             self.ramping = self.ramping and fault.kind == "rate_limited"  # the pace holds that one down
             self._cut(now)
             event = event or "limit_cut"

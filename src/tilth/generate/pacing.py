@@ -15,7 +15,7 @@ _CLOSE = 1.08  # bounds nearer than this are as good as equal
 _HOLD = 1.0  # seconds a rate is kept before the next step, at least
 _HOLD_REQUESTS = 20  # and at least as many requests
 _REST = 5.0  # seconds before a rate that works is tried higher
-_LONGEST_REST = 60.0
+_LONGEST_REST = 60.0  # where each try that fails costs a pause
 _FIRST_STEP = 0.05  # a try starts with 5% more
 _WINDOW = 10.0  # seconds over which the rate before the first 429 is measured
 _SLOWEST = 1 / 60  # requests a second
@@ -66,8 +66,8 @@ class Pace:
         self._credit_at = now
         return 0.0 if self._credit >= 1.0 else (1.0 - self._credit) / self.rate
 
-    def sent(self, now: float) -> None:
-        """One request leaves."""
+    def sent(self, now: float) -> int:
+        """One request leaves; its place among those since the last cut, for `refused`."""
         if self._since is None:
             self._since = now
         elif self.rate is None and now - self._since > _WINDOW:
@@ -75,16 +75,18 @@ class Pace:
         self._accepted += 1
         if self.rate is not None:
             self._credit -= 1.0
+        return self._accepted
 
-    def refused(self, now: float, sent: float, pause: float) -> bool:
+    def refused(self, now: float, sent: float, place: int, pause: float) -> bool:
         """A request that left at `sent` got 429 and nothing leaves for `pause` seconds; True where the rate was cut.
 
-        Refusals of requests that left before the last cut belong to the same storm and change nothing.
+        Refusals of requests that left before the last cut belong to the same storm and change nothing. What left after
+        this one is not counted as accepted: its refusal may still be on the way.
         """
         if sent <= self._cut_at or self._since is None:
             return False
         self._accepted -= 1
-        low, high = self._bounds(now)
+        low, high = self._bounds(sent, place - 1)
         if self.rate is None:
             self.rate = self._high = high
         else:
@@ -95,17 +97,18 @@ class Pace:
             self.rate = self._between(0.25 if pause else 0.5)
         self.rate = max(self.rate, _SLOWEST)
         if self._probe:
-            self._probe, self._rest = 0.0, min(self._rest * 2, _LONGEST_REST)
+            self._probe, self._rest = 0.0, min(self._rest * 2, _LONGEST_REST if pause else 2 * _REST)
         self._cut_at, self._since, self._accepted, self._earlier = now, None, 0, None
         self._credit, self._credit_at = 0.0, now + pause
         self._plan_step(now + pause)
         return True
 
-    def _bounds(self, now: float) -> tuple[float, float]:
-        start, accepted = self._since or now, self._accepted
-        if self._earlier is not None and now - start < _WINDOW / 2:
-            start, accepted = self._earlier[0], accepted + self._earlier[1]
-        spent = max(now - start, 0.01)
+    def _bounds(self, sent: float, accepted: int) -> tuple[float, float]:
+        start = sent if self._since is None else self._since
+        if self._earlier is not None and sent - start < _WINDOW / 2:
+            accepted += self._earlier[1] if sent >= start else 0  # else its place was counted in the earlier window
+            start = self._earlier[0]
+        spent = max(sent - start, 0.01)
         paused = max(start - self._cut_at, 0.0) if math.isfinite(self._cut_at) else 0.0
         return max(accepted - 1, 0) / (spent + paused), (accepted + 1) / spent
 
