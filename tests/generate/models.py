@@ -117,7 +117,7 @@ def config_json(shape: Shape) -> dict:
 
 
 def random_weights(shape: Shape, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random weights, large enough that the next token is seldom a near tie."""
+    """Random weights, large enough that the next token is seldom a near tie, and exact in float16."""
     rng = np.random.default_rng(seed)
 
     def draw(*size: int) -> np.ndarray:
@@ -148,7 +148,7 @@ def random_weights(shape: Shape, seed: int = 0) -> dict[str, np.ndarray]:
         weights[f"{at}mlp.down_proj.weight"] = draw(shape.hidden, shape.feed_forward)
         for name in ("input_layernorm", "post_attention_layernorm"):
             weights[f"{at}{name}.weight"] = (1 + 0.1 * rng.standard_normal(shape.hidden)).astype(np.float32)
-    return weights
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in weights.items()}
 
 
 def write_safetensors(path: Path, weights: dict[str, np.ndarray], dtype: str = "F32") -> None:
@@ -213,9 +213,17 @@ def stories_folder(folder: Path) -> tuple[Path, "Reference"]:
         tied=True,
     )
     weights = _stories_weights(np.frombuffer(raw, np.float32, offset=28), shape)
-    write_folder(folder, shape, weights, stories_tokenizer(source / "tok512.bin"), add_bos_token=True)
+    write_folder(
+        folder,
+        shape,
+        weights,
+        stories_tokenizer(source / "tok512.bin"),
+        bos_token="<s>",
+        eos_token="</s>",
+        add_bos_token=True,
+    )
     config = json.loads((folder / "config.json").read_text())
-    config.update(bos_token_id=1, eos_token_id=2)
+    config.update(bos_token_id=1, eos_token_id=[2, 1])  # its training texts are set apart by 1
     (folder / "config.json").write_text(json.dumps(config))
     return folder, Reference(shape, weights)
 
@@ -298,11 +306,11 @@ class Reference:
         scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + np.float32(self.shape.epsilon))
         return (x * scale * weight).astype(np.float32)
 
-    def _rotate(self, x: np.ndarray) -> np.ndarray:
-        """Rotary embedding of (tokens, heads, size), the halves form."""
+    def _rotate(self, x: np.ndarray, start: int) -> np.ndarray:
+        """Rotary embedding of (tokens, heads, size) from position `start` on, the halves form."""
         half = self.shape.head_size // 2
         frequency = self.shape.rope_base ** (-np.arange(half, dtype=np.float64) / half)
-        angle = np.arange(len(x))[:, None] * frequency
+        angle = np.arange(start, start + len(x))[:, None] * frequency
         cos, sin = (f(angle).astype(np.float32)[:, None, :] for f in (np.cos, np.sin))
         first, second = x[..., :half], x[..., half:]
         return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
@@ -314,17 +322,22 @@ class Reference:
         norm = self.weights.get(f"{at}self_attn.{name}_norm.weight")
         return out if norm is None else self._norm(out, norm)
 
-    def logits(self, ids: list[int]) -> np.ndarray:
-        """Logits of every position, (tokens, vocabulary)."""
+    def logits(self, ids: list[int], past: list | None = None) -> np.ndarray:
+        """Logits of each position, (tokens, vocabulary). `past` keeps keys and values between calls, a pair a layer."""
         shape, weights = self.shape, self.weights
+        past = past if past is not None else []
+        start = len(past[0][0]) if past else 0
         x = weights["model.embed_tokens.weight"][ids]
-        mask = np.triu(np.full((len(ids), len(ids)), -np.inf, np.float32), 1)
+        mask = np.triu(np.full((len(ids), start + len(ids)), -np.inf, np.float32), start + 1)
         for layer in range(shape.layers):
             at = f"model.layers.{layer}."
             h = self._norm(x, weights[f"{at}input_layernorm.weight"])
-            q = self._rotate(self._heads(h, at, "q", shape.heads))
-            k = self._rotate(self._heads(h, at, "k", shape.kv_heads))
+            q = self._rotate(self._heads(h, at, "q", shape.heads), start)
+            k = self._rotate(self._heads(h, at, "k", shape.kv_heads), start)
             v = self._heads(h, at, "v", shape.kv_heads)
+            if start:
+                k, v = np.concatenate([past[layer][0], k]), np.concatenate([past[layer][1], v])
+            past[layer : layer + 1] = [(k, v)]
             group = shape.heads // shape.kv_heads
             k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
             scores = np.einsum("qhd,khd->hqk", q, k) / np.float32(np.sqrt(shape.head_size)) + mask
@@ -342,9 +355,12 @@ class Reference:
     def greedy(self, ids: list[int], count: int, stop: tuple[int, ...] = ()) -> list[int]:
         """The `count` most likely next tokens, one after another; ends before a stop token."""
         out: list[int] = []
+        past: list = []
+        logits = self.logits(ids, past)
         for _ in range(count):
-            token = int(self.logits([*ids, *out])[-1].argmax())
+            token = int(logits[-1].argmax())
             if token in stop:
                 break
             out.append(token)
+            logits = self.logits([token], past)
         return out

@@ -22,6 +22,9 @@ from tilth.generate.chat import Messages
 from tilth.generate.model import Fit
 from tilth.generate.tokenizer import MESSAGE_ALLOWANCE, TokenCounter
 
+#: Raise it when the same settings would cut another way: cuts are part of what decides a text.
+FIT_VERSION: Final = 1
+
 Frame = Callable[[str], tuple[tuple[str, str], ...]]
 How = Literal["whole", "tokens", "bytes"]
 _T = TypeVar("_T")

@@ -103,6 +103,12 @@ class TokenCounter:
         return dict(self._parsed)
 
     @property
+    def opens_with_bos(self) -> bool:
+        """Whether a plain prompt opens with the begin-of-sequence token."""
+        bos = self._token_id(self.names.get("bos_token"))
+        return bos is not None and (self._bos == bos or bos in self._encode("", special=True).ids)
+
+    @property
     def template(self) -> str | None:
         """The chat template's source."""
         return self._template
