@@ -145,6 +145,6 @@ def test_an_estimate_costs_nothing_twice_and_is_checked_after_the_run(documents:
     )
     assert done.returncode == 0, done.stderr
     assert "samples kept" in done.stdout
-    run = tilth("run", "finephrase", *source, cwd=documents)
+    run = tilth("run", "finephrase", "--source", "rocks.parquet", "--run-dir", "out", cwd=documents)
     assert run.returncode == 0, run.stderr
     assert "forecast" in run.stdout

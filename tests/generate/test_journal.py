@@ -131,7 +131,7 @@ def test_a_full_disk_stops_every_append_with_a_clear_error(tmp_path: Path) -> No
 
     async def write() -> None:
         journal = Journal(tmp_path, 1)
-        journal._files["part-00000"] = Path("/dev/full").open("wb", buffering=0)
+        journal._files["part-00000"] = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the journal closes it
         with pytest.raises(StorageError, match="disk is full"):
             await journal.append("part-00000", record("a"))
         with pytest.raises(StorageError, match="disk is full"):

@@ -1,9 +1,9 @@
 """The request journal: every completion is here before it counts.
 
-A journal is a folder `journal/<part>/` with append-only segments, one writer each: `<session>.<n>.seg`. A session of a run
-never writes to a segment of another, so no lock is needed and a network file system serves. A segment is text: one
-record a line, `crc32 json`; a line that is torn or does not match its checksum ends the segment there, and the bytes cut
-are reported. Records are group-committed: one write and one fsync for all that arrived within `COMMIT_SECONDS`.
+A journal is a folder `journal/<part>/` with append-only segments, one writer each: `<session>.<n>.seg`. A session of a
+run never writes to a segment of another, so no lock is needed and a network file system serves. A segment is text: one
+record a line, `crc32 json`; a line that is torn or does not match its checksum ends the segment there, and the bytes
+cut are reported. Records are group-committed: one write and one fsync for all that arrived within `COMMIT_SECONDS`.
 
 What it costs: about 15 microseconds and the size of the answer a record, and one fsync a group. What it does not
 do: it cannot know of an answer that was on the wire when the process was killed; that request is sent again.

@@ -2,7 +2,8 @@
 
 It runs the user's own recipe on some of the documents against the fake server, once undisturbed, then once a trial with
 a `kill -9` at a random moment (and now and then a torn record, as a power cut leaves it), and runs again to the end.
-Each trial must give the same bytes in every shard, no row lost or twice, and at most `MAX_PASSES` of the undisturbed spend.
+Each trial must give the same bytes in every shard, no row lost or twice, and at most `MAX_PASSES` of the undisturbed
+spend.
 """
 
 import contextlib

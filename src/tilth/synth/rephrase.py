@@ -23,7 +23,7 @@ from tilth.recipe import Rephrase
 from tilth.stage import Document, Generate, Identity, NotAnsweredError, Outcome, RoutedAway, Unit
 from tilth.synth.checks.judge import CHECKS_VERSION, CheckPlan, Judgement, SourceText, check_plan, judge
 from tilth.synth.collapse import CollapseMonitor
-from tilth.synth.features import FEATURES_VERSION, features
+from tilth.synth.features import FEATURES_VERSION, Features, features
 from tilth.synth.parsers import PARSERS_VERSION
 from tilth.synth.router import route
 
@@ -90,7 +90,7 @@ class RephraseStage:
         seen = features(document.text) if self._settings.route else None
         sources: dict[tuple[int, int], SourceText] = {}
         for name, prompt in self._prompts.items():
-            reason = route(seen, prompt.needs) if seen is not None else None
+            reason = self._routed_away(name, prompt, seen) if seen is not None else None
             if reason is not None:
                 away.append(RoutedAway(prompt=name, reason=reason))
                 continue
@@ -108,6 +108,13 @@ class RephraseStage:
                 work = Work(prompt=prompt, drawn=drawn, piece=piece, source=source)
                 units.append(Unit(sample_id=row, document=document, prompt=name, payload=work))
         return units, away
+
+    def _routed_away(self, name: str, prompt: Prompt, seen: Features) -> str | None:
+        """Why the document is not worth this prompt. Of a prompt and its Chinese version, each document gets one."""
+        twin = self._prompts.get(f"{name}_zh")
+        if twin is not None and seen.cjk_share >= twin.needs.get("cjk_share", 1.0):
+            return "has_chinese_version"
+        return route(seen, prompt.needs)
 
     async def __call__(self, unit: Unit, generate: Generate) -> Outcome:
         """Ask, read and check; ask again where a check says retry, and count the tries."""
