@@ -4,7 +4,7 @@ English and Chinese, without a model. Everything is linear in the text and count
 need only be right enough to tell a page with a procedure from a page without. Words and characters are counted on the
 UTF-8 bytes, which is five times as fast as a regular expression over the text.
 
-Costs about 150 us for 2 kB (measured on a busy core of 2.3 GHz class), once a document.
+Costs 150 to 220 us for 2 kB on a slow core, once a document (docs/checks.md).
 """
 
 import re
@@ -18,7 +18,7 @@ def _bytes(*parts: str) -> tuple[bytes, ...]:
 #: Raise it when the same text could give other features: the router's decisions are then made anew.
 FEATURES_VERSION = 1
 
-#: Characters of a Chinese word: 1.5 to 1.7 in edited modern text.
+#: Characters of a Chinese word, about: most words have one or two. It only makes Chinese lengths comparable.
 _CHARS_PER_CHINESE_WORD = 1.6
 
 #: Letters and digits of Latin-1; all others divide words, ideographs and typographic marks among them.

@@ -113,24 +113,24 @@ CHECKS: tuple[Check, ...] = (
     *(
         Check(f"format_{parser}", measures, "retry", always=False, parsers=(parser,))
         for parser, measures in (
-            ("table", "a Markdown table with one column count, two columns or more and min_rows rows (2)"),
-            ("faq", "min_questions answered questions (1)"),
-            ("qa", "min_questions answered questions (1)"),
-            ("tutorial", "min_steps numbered steps (2) in rising order"),
-            ("math", "a problem and a solution, a number in each"),
-            ("dialogue", "two speakers who take turns, min_turns in all (4)"),
-            ("list", "min_items list items (3)"),
+            ("table", "is not a Markdown table with one column count, two columns or more and min_rows rows (2)"),
+            ("faq", "has fewer answered questions than min_questions (1)"),
+            ("qa", "has fewer answered questions than min_questions (1)"),
+            ("tutorial", "has fewer numbered steps than min_steps (2), or their numbers do not rise"),
+            ("math", "lacks a problem, a solution, or a number in either"),
+            ("dialogue", "lacks two named speakers, or has fewer turns than min_turns (4)"),
+            ("list", "has fewer list items than min_items (3)"),
         )
     ),
     Check(
         "format",
-        "the form that the prompt's parser reads, where the prompt lists no check for it",
+        "has not the form that the prompt's parser reads; runs where the prompt lists no check of that form",
         "flag",
         by_parser={"tagged": "retry"},
     ),
     Check(
         "language",
-        "another language than the prompt asks for, by script and stop words; unknown passes",
+        "is in another language than the prompt asks for, by script and stop words; unknown passes",
         "retry",
     ),
     Check(

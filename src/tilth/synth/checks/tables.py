@@ -4,7 +4,7 @@ A text answer is found where a cell or a header stands in it, or it in a cell. A
 it, or derived where it is a column's largest, smallest, sum, mean or count, the rows' count, or the difference, sum or
 ratio of two cells of a column or row. Answers that affirm or compare (yes, more, higher) cannot be told.
 
-Bounded: 60 rows of 12 columns are looked at. Costs about 30 us for a table of 6 rows.
+Bounded: 60 rows of 12 columns are looked at. Costs about 20 us where a cell has the answer.
 """
 
 from collections.abc import Sequence

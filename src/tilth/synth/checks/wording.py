@@ -81,11 +81,11 @@ def copied(grams: Sequence[Gram], source: Collection[Gram], size: int) -> tuple[
     return (total / len(grams), max(map(len, hits.split(b"\0"))) + size - 1)
 
 
-def shared(stems: Collection[str], source: Collection[str]) -> float:
+def shared(stems: frozenset[str], source: frozenset[str]) -> float:
     """Share of the answer's stems that the source has; 1 where the answer has none."""
     if not stems:
         return 1.0
-    return sum(map(source.__contains__, stems)) / len(stems)
+    return len(stems & source) / len(stems)
 
 
 # ---- echo
