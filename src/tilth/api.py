@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tilth.base.errors import ConfigError, StopRun
+from tilth.base.errors import ConfigError, StopRun, StorageError
 from tilth.base.files import read_json, write_json
 from tilth.base.progress import Snapshot
 from tilth.cost import load_price
@@ -82,6 +82,8 @@ def run(
     stopped = None
     try:
         ledger = run_recipe(recipe, base, folder, options=Options(on_drift=on_drift), on_snapshot=on_snapshot)
+    except StorageError:
+        raise  # the disk refuses: nothing more can be written or read with trust
     except StopRun as error:
         stopped = error
         ledger = read_ledger(folder)

@@ -9,7 +9,7 @@ import pytest
 from recipes import make_documents, make_recipe, rows_of
 
 from tilth.api import preview, reparse, run
-from tilth.base.errors import BudgetReached, ConfigError, DriftError, SourceError, UserError
+from tilth.base.errors import BudgetReached, ConfigError, DriftError, SourceError, StorageError, UserError
 from tilth.base.files import read_json
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import serve
@@ -74,14 +74,10 @@ def test_new_documents_and_a_new_prompt_cost_only_the_new_work(tmp_path: Path) -
         run(make_recipe(tmp_path / "docs", server.url, prompts=["faq", "table"]), tmp_path / "run")
         third = server.stats()["requests"]
         assert server.stats()["duplicates"] == 0
-    assert first == len(rows_of(tmp_path / "run", "documents")) - 5 + _retried(tmp_path, "faq", first, 10)
-    assert second - first >= 5
+    assert first >= 10
+    assert 5 <= second - first < 10 + 5
     assert third - second >= 15
     assert verify_run(tmp_path / "run").sound
-
-
-def _retried(tmp_path: Path, prompt: str, asked: int, rows: int) -> int:
-    return asked - rows
 
 
 def test_a_changed_setting_is_refused_with_its_field_and_the_rows(tmp_path: Path) -> None:
@@ -158,12 +154,14 @@ def test_a_server_that_dies_leaves_rows_for_later_and_loses_none(tmp_path: Path)
     with serve(FakeConfig(faults={"500": 1.0}, faults_per_request=100)) as server:
         recipe = make_recipe(source, server.url, execution={"salvage_rounds": 0})
         result = run(recipe, tmp_path / "run", page=False)
-        assert result.ledger["steps"][1]["ledger"]["reasons"] == {"engine:server": 10}
+        reasons = result.ledger["steps"][1]["ledger"]["reasons"]
+        assert sum(reasons.values()) == 10
+        assert set(reasons) <= {"engine:server", "engine:connection"}
     with serve() as server:
         recipe = make_recipe(source, server.url, execution={"salvage_rounds": 0})
         result = run(recipe, tmp_path / "run", page=False)
     assert result.ledger["steps"][1]["ledger"]["in"] == 10
-    assert "engine:server" not in result.ledger["steps"][1]["ledger"]["reasons"]
+    assert not [reason for reason in result.ledger["steps"][1]["ledger"]["reasons"] if reason.startswith("engine")]
 
 
 def test_salvage_rounds_try_rows_again_that_failed_for_passing_reasons(tmp_path: Path) -> None:
@@ -252,8 +250,6 @@ def test_an_unknown_prompt_and_a_server_that_is_not_there_are_the_users_to_mend(
 def test_a_folder_that_cannot_be_written_stops_the_run_with_the_reason(tmp_path: Path) -> None:
     source = make_documents(tmp_path / "docs.parquet", 3)
     (tmp_path / "file").write_text("in the way")
-    from tilth.base.errors import StorageError
-
     with pytest.raises(StorageError, match="file"):
         run(make_recipe(source), tmp_path / "file" / "run")
 
@@ -280,12 +276,13 @@ def test_a_row_that_breaks_the_code_is_named_and_the_run_goes_on(
     whole = rephrase.judge
 
     def breaks(source: object, text: str, reason: str, plan: object) -> object:
-        if "district 3" in text:
+        if "in district 3." in source.text:  # type: ignore[attr-defined]
             raise RuntimeError("a fault in a parser")
         return whole(source, text, reason, plan)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rephrase, "judge", breaks)
-    result = run(make_recipe(source, execution={"workers": 1}), tmp_path / "run", page=False)
+    with serve() as server:
+        result = run(make_recipe(source, server.url), tmp_path / "run", page=False)
     reasons = result.ledger["steps"][1]["ledger"]["reasons"]
     assert reasons["internal:RuntimeError"] == 1
     assert result.ledger["steps"][1]["ledger"]["in"] == 6
@@ -303,6 +300,11 @@ def test_a_preview_shows_rows_and_leaves_nothing_behind(tmp_path: Path, monkeypa
 def start(recipe: Path, run_dir: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "tilth.cli", "run", str(recipe), "--run-dir", str(run_dir), "--quiet"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: "subprocess.Popen[str]") -> int:
+    process.communicate(timeout=60)
+    return process.returncode
 
 
 def wait_for_answers(run_dir: Path, count: int) -> None:
@@ -326,7 +328,7 @@ def test_ctrl_c_drains_and_the_same_command_goes_on_without_paying_twice(tmp_pat
         assert process.returncode == 3, said
         assert "same command goes on" in said
         assert server.stats()["abandoned"] == 0  # what was in flight was awaited
-        assert start(path, tmp_path / "run").wait(timeout=60) == 0
+        assert finish(start(path, tmp_path / "run")) == 0
         assert server.stats()["duplicates"] == 0
     assert ledger_of(tmp_path / "run")["in"] == 60
     ends = [session["ended"] for session in read_ledger(tmp_path / "run")["cost"]["sessions"]]
@@ -348,7 +350,7 @@ def test_a_second_ctrl_c_stops_at_once_and_keeps_what_arrived(tmp_path: Path) ->
     kept = sum(path.read_bytes().count(b"\n") for path in (tmp_path / "run").glob("*/journal/*/*.seg"))
     with serve() as server:
         path.write_text(dump_recipe(make_recipe(source, server.url, checks={"retries": 0})), encoding="utf-8")
-        assert start(path, tmp_path / "run").wait(timeout=60) == 0
+        assert finish(start(path, tmp_path / "run")) == 0
         assert server.stats()["requests"] == 60 - kept
 
 
