@@ -205,15 +205,19 @@ def _agree(left: Side, right: Side, near: bool) -> bool:
     """Whether the sides are equal, as fractions or with percent signs left out, to the digits shown."""
     if left.value == right.value or left.plain == right.plain:
         return True
-    for a, b in (
-        (left.value, right.value),
-        (left.plain, right.plain),
-        (left.value, right.plain),
-        (left.plain, right.value),
-    ):
-        if a == b or _rounds(a, b, right.places, near) or _rounds(b, a, left.places, near):
-            return True
-    return False
+    return any(
+        a == b or _rounds(a, b, shown_b, near) or _rounds(b, a, shown_a, near)
+        for a, shown_a in _readings(left)
+        for b, shown_b in _readings(right)
+    )
+
+
+def _readings(side: Side) -> tuple[tuple[Exact, int | None], ...]:
+    """The value of a side and its decimals, as a fraction and with the percent signs left out."""
+    if side.value == side.plain:
+        return ((side.value, side.places),)
+    places = None if side.places is None else side.places + 2
+    return ((side.value, places), (side.plain, side.places))
 
 
 def _rounds(exact: Exact, shown: Exact, places: int | None, near: bool) -> bool:

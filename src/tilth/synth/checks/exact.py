@@ -68,7 +68,7 @@ def read(words: list[str], kinds: str) -> Side | None:
     families, doubt, scaled = _units(words, kinds) if "w" in kinds else ((), False, False)
     places = None
     if kinds.count("n") == 1 and not scaled and "p" not in kinds:
-        places = len(words[kinds.index("n")].partition(".")[2]) + (2 if value != plain else 0)
+        places = len(words[kinds.index("n")].partition(".")[2])
     doubt = doubt or ")(" in kinds or "n(" in kinds or words.count("/") > 1
     return Side(value, plain, operators, places, families, doubt)
 
