@@ -92,7 +92,8 @@ def shared(stems: frozenset[str], source: frozenset[str]) -> float:
 
 #: Marks of chat templates and of the shipped prompts' frame, which never belong in an answer.
 _MARKERS = (
-    ">>> DOCUMENT", "<<< END OF DOCUMENT", "【文档开始】", "【文档结束】", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
+    ">>> DOCUMENT", "<<< END OF DOCUMENT", "【文档开始】", "【文档结束】",
+    "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
     "<document>", "</document>", "### Instruction", "### Response:", "### Input:", "### Assistant", "### User:",
     "\nHuman:", "\nAssistant:", "\nUSER:", "\nASSISTANT:",
 )  # fmt: skip
