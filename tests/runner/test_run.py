@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import subprocess
@@ -5,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from recipes import make_documents, make_recipe, rows_of
 
@@ -364,3 +367,43 @@ def test_the_key_reaches_neither_disk_nor_screen(tmp_path: Path, monkeypatch: py
     leaks = [path for path in (tmp_path / "run").rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert leaks == []
     assert read_json(tmp_path / "run" / "plan.json")["recipe"]["steps"]["rephrased"]["rephrase"]["model"]["key_env"]
+
+
+def test_a_long_document_is_cut_into_windows_that_cover_it_and_says_so_in_the_row(tmp_path: Path) -> None:
+    text = "\n\n".join(
+        f"Paragraph {number} tells of field {number} and of its {number + 3} furrows." for number in range(60)
+    )
+    pq.write_table(pa.table({"id": ["long"], "text": [text], "licence": ["CC0-1.0"]}), tmp_path / "docs.parquet")
+    with serve() as server:
+        recipe = make_recipe(
+            tmp_path / "docs.parquet",
+            server.url,
+            prompts=["summarize"],
+            model={"context": 4000},
+            sampling={"max_tokens": 300},
+            fit={"mode": "windows", "document_tokens": 1000},
+        )
+        run(recipe, tmp_path / "run", page=False)
+    rows = rows_of(tmp_path / "run") + rows_of(tmp_path / "run", dropped=True)
+    spans = sorted((row["window"], row["cut_from"], row["cut_to"]) for row in rows)
+    assert len(spans) == rows[0]["windows"] > 2
+    assert spans[0][1] == 0
+    assert spans[-1][2] == len(text)
+    assert all(text[one[2] : other[1]].strip() == "" for one, other in itertools.pairwise(spans))
+    assert {row["cut_how"] for row in rows} == {"bytes"}
+    assert all(len(text[start:end].encode()) <= 1000 for _, start, end in spans)
+
+
+def test_a_step_can_take_the_samples_of_another(tmp_path: Path) -> None:
+    source = make_documents(tmp_path / "docs.parquet", 6)
+    with serve() as server:
+        recipe = make_recipe(source, server.url)
+        again = recipe.steps["rephrased"].model_copy(update={"source": "rephrased"})
+        chained = recipe.model_copy(update={"steps": {**recipe.steps, "twice": again}})
+        result = run(chained, tmp_path / "run")
+    first, second = result.ledger["steps"][1:]
+    assert second["routing"]["in"] == first["ledger"]["kept"] > 0
+    ids = {row["sample_id"] for row in rows_of(tmp_path / "run")}
+    later = rows_of(tmp_path / "run", "twice") + rows_of(tmp_path / "run", "twice", dropped=True)
+    assert {row["doc_id"] for row in later} == ids
+    assert {row["licence"] for row in later} <= {"CC0-1.0", "CC-BY-4.0"}
