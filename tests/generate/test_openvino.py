@@ -308,7 +308,8 @@ def test_a_request_that_keeps_killing_the_child_fails_and_the_engine_goes_on(sto
         task = asyncio.create_task(stories.engine.complete(request("Once upon a time", max_tokens=450)))
         while not task.done():
             if stories.engine.child is not None:
-                os.kill(stories.engine.child, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # dead, and not yet buried
+                    os.kill(stories.engine.child, signal.SIGKILL)
             await asyncio.sleep(0.02)
         error = task.exception()
         assert isinstance(error, EngineError)
@@ -318,6 +319,36 @@ def test_a_request_that_keeps_killing_the_child_fails_and_the_engine_goes_on(sto
     assert error.kind == "engine_died"
     assert str(QUESTION_DEATHS) in str(error)
     assert stories.ask(request("Once upon a time"))[0].text.startswith(", there was")
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_a_child_that_hangs_is_replaced(stories: Running) -> None:
+    spec = ModelSpec(engine="openvino", model=stories.engine._spec.model, context=512, timeout=4)
+    running = Running(spec, stories.reference)
+    try:
+        os.kill(running.engine.child, signal.SIGSTOP)
+        with pytest.raises(EngineError) as caught:
+            running.ask(request("Once upon a time"))
+        assert caught.value.kind == "timeout"
+        assert running.ask(request("Once upon a time"))[0].text.startswith(", there was")
+        assert running.engine.restarts == 1
+    finally:
+        running.close()
+
+
+@needs_openvino
+def test_the_completions_api_leaves_the_template_aside(random_model: Running) -> None:
+    spec = ModelSpec(engine="openvino", model=random_model.engine._spec.model, context=512, api="completions")
+    running = Running(spec, random_model.reference)
+    try:
+        asked = request("The river rises in")
+        (answer,) = running.ask(asked)
+        counter = counter_for(spec)
+        assert answer.prompt_tokens == counter.count("The river rises in") == counter.count_messages(asked.messages)
+        assert answer.text == running.expected(asked)
+    finally:
+        running.close()
 
 
 @needs_openvino

@@ -250,20 +250,23 @@ def _one_for_one(step: Any, pieces: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=8)
-def load_counter(name: str | None, revision: str | None = None, *, plain: bool = False) -> TokenCounter | None:
+def load_counter(
+    name: str | None, revision: str | None = None, *, plain: bool = False, chat: bool = True
+) -> TokenCounter | None:
     """The counter for a tokenizer.json, a folder holding one, a GGUF file or a Hub name; None for None.
 
-    `plain`: without a chat template the model is sent the joined messages as they are (local engines), so the count of
-    messages carries no allowance. Raises ConfigError for a file that is no tokenizer, SourceError where the Hub
-    cannot be reached or has no such file, and MissingExtra where a Hub name needs the package.
+    `plain`: without a chat template the model is sent the joined messages as they are (local engines, completions
+    APIs), so the count of messages carries no allowance. `chat=False` leaves a template aside, for a completions API.
+    Raises ConfigError for a file that is no tokenizer, SourceError where the Hub cannot be reached or has no such file,
+    and MissingExtra where a Hub name needs the package.
     """
     if name is None:
         return None
     path = Path(name).expanduser()
     if path.suffix == ".gguf" and path.is_file():
-        return _from_gguf(path, plain)
+        return _from_gguf(path, plain, chat)
     if path.is_dir():
-        return _from_folder(path, plain)
+        return _from_folder(path, plain, chat)
     if path.is_file():
         return TokenCounter(_read(path), name=str(path), plain=plain)
     if path.suffix in (".json", ".gguf") or name.startswith((".", "/", "~")) or name.count("/") != 1:
@@ -271,9 +274,8 @@ def load_counter(name: str | None, revision: str | None = None, *, plain: bool =
             f"expected tokenizer: to be a tokenizer.json, a folder with one, a .gguf file or a Hub name such as "
             f"owner/model; saw {name}, which is not there. Check the path."
         )
-    return _from_folder(
-        fetch(name, revision, ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")), plain
-    )
+    folder = fetch(name, revision, ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"))
+    return _from_folder(folder, plain, chat)
 
 
 def fetch(name: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
@@ -296,7 +298,7 @@ def fetch(name: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
         ) from error
 
 
-def _from_folder(folder: Path, plain: bool) -> TokenCounter:
+def _from_folder(folder: Path, plain: bool, chat: bool) -> TokenCounter:
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise ConfigError(
@@ -308,11 +310,11 @@ def _from_folder(folder: Path, plain: bool) -> TokenCounter:
         config = orjson.loads(extra.read_bytes()) if extra.is_file() else {}
     except orjson.JSONDecodeError as error:
         raise ConfigError(f"expected JSON in {extra}; saw: {error}. Copy the file again.") from error
-    template = find_template(folder, config)
+    template = find_template(folder, config) if chat else None
     return TokenCounter(_read(file), name=str(folder), config=config, template=template, plain=plain)
 
 
-def _from_gguf(path: Path, plain: bool) -> TokenCounter:
+def _from_gguf(path: Path, plain: bool, chat: bool) -> TokenCounter:
     """A tokenizer.json beside the file, else the vocabulary inside it."""
     metadata = read_gguf(path).metadata
     tokens = metadata.get("tokenizer.ggml.tokens") or []
@@ -321,10 +323,10 @@ def _from_gguf(path: Path, plain: bool) -> TokenCounter:
         index = metadata.get(f"tokenizer.ggml.{key}_token_id")
         if isinstance(index, int) and index < len(tokens):
             config[f"{'unk' if key == 'unknown' else key}_token"] = tokens[index]
-    template = metadata.get("tokenizer.chat_template")
+    template = metadata.get("tokenizer.chat_template") if chat else None
     beside = path.with_name("tokenizer.json")
     if beside.is_file():
-        folder = _from_folder(path.parent, plain)
+        folder = _from_folder(path.parent, plain, chat)
         if folder.template is not None:
             return folder
         spec = _read(beside)

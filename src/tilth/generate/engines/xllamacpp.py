@@ -69,8 +69,8 @@ class LlamaCppEngine:
     @property
     def _api(self) -> Literal["chat", "completions"]:
         """Without a chat template the server would make one up: the messages are then joined and sent as they are."""
-        plain = self._model is not None and self._model.counter.template is None
-        return "completions" if plain else self._spec.api
+        templated = self._model is None or "tokenizer.chat_template" in self._model.gguf.metadata
+        return self._spec.api if templated else "completions"
 
     @property
     def model(self) -> LocalModel:
@@ -85,6 +85,7 @@ class LlamaCppEngine:
 
     async def start(self) -> None:
         """Find the model, convert it where needed, and serve it; raises UserError where the user must act."""
+        await self.close()
         self._model = await asyncio.to_thread(resolve_model, self._spec, strict=True)
         room = cache_tokens(self._model.gguf, width=2) // self._spec.context
         self._slots = max(1, min(self._slots, room))

@@ -60,11 +60,9 @@ def resolve_model(spec: ModelSpec, *, strict: bool) -> LocalModel:
     gguf = read_gguf(path)
     if int(gguf.metadata.get("split.count", 1)) > 1:
         raise ConfigError(f"expected one GGUF file; {path} is one of several parts. Merge them with gguf-split first.")
-    counter = load_counter(spec.tokenizer or str(path), spec.revision, plain=True)
-    assert counter is not None
     return LocalModel(
         gguf=gguf,
-        counter=counter,
+        counter=_counter(spec, path),
         stops=_ids(gguf.metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")),
         context=_context(gguf),
         revision=content_hash([path]),
@@ -75,7 +73,15 @@ def counter_for(spec: ModelSpec) -> TokenCounter | None:
     """The counter of the model that `spec` names: its own tokenizer where a local engine knows it, else None."""
     local = spec.engine in ("openvino", "xllamacpp")
     name = spec.tokenizer or (spec.model if local else None)
-    return load_counter(name, spec.revision, plain=local)
+    chat = spec.api == "chat"
+    return load_counter(name, spec.revision, plain=local or not chat, chat=chat)
+
+
+def _counter(spec: ModelSpec, path: Path, *, chat: bool | None = None) -> TokenCounter:
+    wanted = spec.api == "chat" if chat is None else chat
+    counter = load_counter(spec.tokenizer or str(path), spec.revision, plain=True, chat=wanted)
+    assert counter is not None
+    return counter
 
 
 def find_model(spec: ModelSpec) -> Path:
@@ -96,8 +102,7 @@ def find_model(spec: ModelSpec) -> Path:
 
 def _from_folder(spec: ModelSpec, folder: Path, strict: bool) -> LocalModel:
     shape = read_shape(folder)
-    counter = load_counter(spec.tokenizer or str(folder), spec.revision, plain=True)
-    assert counter is not None
+    counter = _counter(spec, folder, chat=True)
     config = read_config(folder)
     own = _read_optional(folder / "generation_config.json")
     stops = _ids(
@@ -110,7 +115,7 @@ def _from_folder(spec: ModelSpec, folder: Path, strict: bool) -> LocalModel:
         write_atomic(target, lambda temporary: convert_folder(folder, temporary, spec.weights, vocabulary))
     return LocalModel(
         gguf=read_gguf(target),
-        counter=counter,
+        counter=_counter(spec, folder),
         stops=stops,
         context=shape.context,
         defaults=_own_sampling(own),

@@ -92,8 +92,10 @@ class OpenVinoEngine:
                 "expected weights: f16 with engine: openvino, whose GGUF reader takes no f32 matrices; saw f32. "
                 "Set weights: f16, or engine: xllamacpp."
             )
+        await self.close()
         self._model = await asyncio.to_thread(resolve_model, self._spec, strict=False)
         _check(self._model, self._spec)
+        self._model.counter.encode_messages((("user", "?"),))  # a template that cannot be used fails here, not later
         vocabulary = await asyncio.to_thread(write_vocabulary, self._model)
         settings = self._settings(self._model, vocabulary)
         self._capacity = settings["blocks"] * _BLOCK
