@@ -5,7 +5,7 @@ allow (one more unit of the bound it was cut at would not fit); the instruction 
 document but for white space. Bounds, from the best: paragraph, line, sentence, word, grapheme, code point. A worse
 bound is taken inside a unit that does not fit whole, or where the better one would leave over half of the room empty.
 
-Cost: a document whose bytes fit is never tokenised (about 2 us); a cut one costs two or three passes of the
+Cost: a document whose bytes fit is never tokenised (about 3 us); a cut one costs two or three passes of the
 tokenizer over what is kept. Without a counter one byte stands for one token, which is safe and wasteful.
 """
 

@@ -3,7 +3,7 @@
 `load_counter` takes a tokenizer.json, a folder that has one, a GGUF file or a Hub name. With a chat template the count
 of messages is exact: it is the very text that a server renders. Without one it is the joined text plus
 `MESSAGE_ALLOWANCE` a message. `bound` gives an upper limit from the byte length alone, where the tokenizer's
-parts allow one. Counting 2 kB costs about 0.5 ms, a bound under a microsecond.
+parts allow one. Counting 2 kB costs about 0.7 ms, a bound about 1 us.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Language models on this machine's CPU through OpenVINO GenAI: continuous batching, token ids in, token ids out.
 
 Guarantees: prompts are tokenised by `tokenizers`, never by the runtime; the same seeded request gives the same text
-alone or in a batch; a request is answered once although the process that runs the model may die. Costs about 0.7 ms of
+alone or in a batch; a request is answered once although the process that runs the model may die. Costs about 1.5 ms of
 CPU here a request of 2 kB (tokenising, detokenising, the pipe). The model runs in a child, since its step holds the
 interpreter lock. A temperature that is not set means the model's own sampling (generation_config.json), greedy where
 it has none.
