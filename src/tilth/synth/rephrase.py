@@ -14,10 +14,10 @@ import orjson
 
 from tilth.base.fingerprint import fingerprint, text_hash
 from tilth.base.random import seed_of
+from tilth.generate.engines.local.resolve import counter_for
 from tilth.generate.fit import FIT_VERSION, Fitter, Piece, TooLong
 from tilth.generate.model import ModelSpec
 from tilth.generate.request import Completion, Request
-from tilth.generate.tokenizer import load_counter
 from tilth.prompts.prompt import Drawn, Prompt, draw, find, load_library, render
 from tilth.recipe import Rephrase
 from tilth.stage import Document, Generate, Identity, NotAnsweredError, Outcome, RoutedAway, Unit
@@ -241,7 +241,7 @@ def _fitter(settings: Rephrase) -> Fitter:
     model = settings.model
     if model.engine == "extractive":  # no model, no window: the whole document is read
         return Fitter(counter=None, context=_NO_WINDOW, fit=settings.fit)
-    return Fitter(counter=load_counter(model.tokenizer, model.revision), context=model.context, fit=settings.fit)
+    return Fitter(counter=counter_for(model), context=model.context, fit=settings.fit)
 
 
 def _frame(prompt: Prompt, drawn: Drawn) -> Any:
