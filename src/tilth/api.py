@@ -159,10 +159,11 @@ def estimate(
     plan = make_plan(recipe, base, folder)
     prices = plan.recipe.execution.prices
     price = load_price(Path(prices) if prices else None, spec.model.price)
-    workers = worker_count(plan, name)
     found = forecast(sampled, watch, price, spec.model.gpus * max(len(spec.model.urls), 1), recipe.seed)
     plain = {quantity: asdict(interval) for quantity, interval in found.items()}
-    if spec.model.engine == "extractive":  # the pilot ran in one process, the run takes a core each
+    if spec.model.engine == "extractive":  # the pilot ran in one process, the run takes a core a shard
+        shards = sum(1 for _ in (folder / (recipe.steps[name].source or "")).glob("part-*.parquet"))
+        workers = min(worker_count(plan, name), shards)
         plain["hours"] = {bound: value / workers for bound, value in plain["hours"].items()}
     result = Estimate(
         run_dir=folder,
@@ -257,6 +258,7 @@ def _check_forecast(folder: Path, ledger: dict[str, Any]) -> dict[str, Any]:
         "prompt_tokens": cost["prompt_tokens"],
         "completion_tokens": cost["completion_tokens"],
         "money": cost["money"],
+        "hours": sum(session["seconds"] for session in cost["sessions"]) / 3600,
     }
     ledger = {**ledger, "forecast": check_forecast(read_json(path)["found"], actual)}
     write_json(folder / "ledger.json", ledger)

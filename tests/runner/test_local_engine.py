@@ -1,4 +1,4 @@
-"""A whole run with a real model on this machine's CPU: random weights, so the texts are noise and the states are real."""
+"""A whole run with a real model on this machine's CPU: random weights, so texts are noise and states are real."""
 
 import importlib.util
 from pathlib import Path

@@ -71,7 +71,7 @@ def choose(folder: Path, manifest: Manifest, rows: int, seed: int) -> Sampled:
     )
     order = np.argsort(lengths, kind="stable")
     random = np.random.default_rng(seed_of(seed, "pilot"))
-    strata = [part for part in np.array_split(order, min(STRATA, len(order))) if len(part)]
+    strata = [part for part in np.array_split(order, min(STRATA, rows, len(order))) if len(part)]
     each = max(rows // len(strata), 1)
     chosen = [np.sort(random.choice(part, size=min(each, len(part)), replace=False)) for part in strata]
     wanted = {int(place): number for number, places in enumerate(chosen) for place in places}
