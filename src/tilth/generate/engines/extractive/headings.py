@@ -126,7 +126,7 @@ def name_of(heading: str) -> str:
     if len(name) > 2 and name[0] in "(（" and name[-1] in ")）" and name.count(name[0]) == 1:
         name = name[1:-1]
     letters = [character for character in name if character.isalpha() and character.isascii()]
-    if len(letters) > 4 and all(character.isupper() for character in letters):
+    if len(letters) > 4 and len(letters) * 2 > len(name) and all(character.isupper() for character in letters):
         name = name.lower()
     return name
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tilth.generate.engines.extractive.words import words
 
 SAMPLE = 4_000  # characters that decide
+DECLARED = 40  # ideographs that make a text Chinese when its source says so
 
 _CJK = re.compile(r"[㐀-鿿]")
 _KANA = re.compile(r"[぀-ヿ]")
@@ -69,11 +70,15 @@ def tongue_of(text: str, declared: str | None) -> Tongue | None:
     """
     sample = text[:SAMPLE]
     cjk, latin = len(_CJK.findall(sample)), len(_LATIN.findall(sample))
-    if len(_OTHER.findall(sample)) > cjk + latin or len(_KANA.findall(sample)) * 10 > cjk > 0:
+    if len(_OTHER.findall(sample)) > cjk + latin:
         return None
-    if cjk * 6 >= latin and cjk > 0:  # one Chinese character says about as much as six Latin letters
-        return Tongue("zh", _is_traditional(sample, declared))
     code = (declared or "").lower().replace("_", "-").split("-")[0]
+    kana = len(_KANA.findall(sample))
+    # one ideograph says about as much as six Latin letters; a page of code that is declared Chinese may have few
+    if (cjk + kana > 0 and (cjk + kana) * 6 >= latin) or (code == "zh" and cjk >= DECLARED):
+        if kana * 5 > cjk:  # Japanese; a Chinese text names a few things in kana at most
+            return None
+        return Tongue("zh", _is_traditional(sample, declared))
     if code and code not in ("en", "eng", "zh", "und", "mul"):
         return None
     return ENGLISH if code in ("en", "eng") or not _is_foreign(sample) else None

@@ -136,7 +136,7 @@ def _same_unit(group: list[Quantity], say: Words, draw: random.Random) -> Proble
         hundredfold = (high.value - low.value) * 100
         share, sign = quotient(hundredfold, low.value)
         steps.append(say("hundred", a=difference, b=plain(hundredfold)))
-        steps.append(say("increase", a=plain(hundredfold), b=b, c=plain(share), sign=sign))
+        steps.append(say("increase", a=plain(hundredfold), b=b, c=plain(share), sign=sign, about=_about(say, sign)))
         question = say("ask_increase", **shown)
         answer = say(
             "answer_increase", d=difference, unit=named(gap, high.name), p=plain(share), about=_about(say, sign)

@@ -23,8 +23,9 @@ _DIGIT = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|sixty|hundred)\b"
 )
 _DIGIT_ZH = re.compile(r"\d|[二三四五六七八九十百]")
-_CITATION = re.compile(
-    r"§|\bD\.C\. (?:Law|Act|Code)|\bStat\.|\bPub\. L\.|^\[|^For temporary|\bet al\b|\bpp?\. \d|\bvol\.|\bdoi\b"
+_NO_FACT = re.compile(
+    r"§|\bD\.C\. (?:Law|Act|Code)|\bStat\.|\bPub\. L\.|^\[|^For temporary|\bet al\b|\bpp?\. \d|\bvol\.|\bdoi\b|"
+    r"[-+×÷*/] ?[\w.]{1,12} ?="
 )
 
 
@@ -35,7 +36,7 @@ def quantities(document: Document) -> tuple[Quantity, ...]:
     find = quantities_zh if chinese else quantities_en
     found: list[Quantity] = []
     for order, sentence in enumerate(_numeric(document)):
-        if not sentences.whole(sentence, chinese) or _CITATION.search(sentence):
+        if not sentences.whole(sentence, chinese) or _NO_FACT.search(sentence):
             continue
         bare = _FORMULA.sub(lambda match: " " * len(match[0]), sentence) if "$" in sentence else sentence
         found += [

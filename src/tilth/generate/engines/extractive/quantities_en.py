@@ -209,7 +209,10 @@ def _united(value: Decimal, match: re.Match[str], sentence: str) -> Quantity | N
         shown = sentence[match.start() : end]
         if _AGE.match(sentence, end):
             return None
-        return Quantity(value=value, kind="measure", unit=unit, shown=shown, name=unit, per=_per(sentence, end))
+        name = (
+            word.lower() if word.endswith("s") and len(word) > 4 and " " not in unit else unit
+        )  # the source's spelling
+        return Quantity(value=value, kind="measure", unit=unit, shown=shown, name=name, per=_per(sentence, end))
     if word.lower() in _MONEY_WORDS:
         name, shown = _MONEY_WORDS[word.lower()], sentence[match.start() : end]
         return Quantity(value=value, kind="money", unit=name, shown=shown, name=name, per=_per(sentence, end))
