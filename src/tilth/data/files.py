@@ -16,6 +16,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -126,10 +127,10 @@ def content_digest(file: SourceFile) -> str:
     return digest.hexdigest()
 
 
-def open_raw(file: SourceFile) -> BinaryIO:
-    """The file's bytes as they are stored."""
+def open_raw(file: SourceFile) -> AbstractContextManager[BinaryIO]:
+    """The file's bytes as they are stored; closed at the end of the `with`."""
     if file.is_remote:
-        return cast(BinaryIO, remote.open_remote(file.uri, file.key_env))
+        return cast(AbstractContextManager[BinaryIO], remote.open_remote(file.uri, file.key_env))
     with remote.source_errors(file.uri):
         return Path(file.uri).open("rb")
 
@@ -252,7 +253,19 @@ def _remote(pattern: str, spec: SourceSpec) -> Iterator[_Match]:
         if _hidden(_name(entry.uri)) and len(entries) > 1:
             continue
         exact = len(entries) == 1 and _name(entry.uri).endswith(_name(pattern).rsplit("/", 1)[-1] or "\0")
-        yield _Match(entry.uri, entry.uri, entry.size, entry.stamp, dataset_of(pattern, is_file=exact), exact)
+        dataset = _without_secrets(dataset_of(pattern, is_file=exact))
+        yield _Match(entry.uri, _without_secrets(entry.uri), entry.size, entry.stamp, dataset, exact)
+
+
+def _without_secrets(uri: str) -> str:
+    """An address as rows may show it: without user, password and query, which may sign a request."""
+    if "::" in uri:
+        return "::".join(_without_secrets(part) for part in uri.split("::"))
+    protocol, mark, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    if protocol in ("http", "https"):
+        path = path.partition("?")[0]
+    return f"{protocol}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _local(pattern: str, base: Path) -> Iterator[_Match]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tilth.base.errors import MissingExtra, SourceError, UserError
@@ -22,7 +23,7 @@ _HUB_NAME = re.compile(
     r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>refs/(?:convert|pr)/[^/]+|[^/]+))?(?:/(?P<path>.*))?"
 )
 #: Names under which file systems give a file's identity, the strongest first.
-_IDENTITY = ("ETag", "etag", "blob_id", "sha256", "md5Hash", "checksum", "crc32c", "content_md5", "generation")
+_IDENTITY = ("ETag", "etag", "blob_id", "sha256", "md5Hash", "checksum", "crc32c", "content_md5", "generation", "CRC")
 _TIMES = ("LastModified", "last_modified", "Last-Modified", "mtime", "modified", "created")
 
 
@@ -102,11 +103,15 @@ def stamp_now(uri: str, key_env: str | None) -> str:
         return _stamp(fs, path, fs.info(path))
 
 
-def open_remote(uri: str, key_env: str | None) -> Any:
+@contextmanager
+def open_remote(uri: str, key_env: str | None) -> Iterator[Any]:
     """A binary file object that can seek where the back end can."""
     with source_errors(uri):
+        # the file system is held as long as the file: an archive closes with it
         fs, path = connect(uri, key_env)
-        return fs.open(path, "rb")
+        file = fs.open(path, "rb")
+    with file:
+        yield file
 
 
 def is_pinned(uri: str) -> bool:
@@ -223,6 +228,9 @@ def _entry(fs: Any, path: str, info: dict[str, Any], rest: str) -> Entry:
 def _stamp(fs: Any, path: str, info: dict[str, Any]) -> str:
     for names in (_IDENTITY, _TIMES):
         for name in names:
-            if info.get(name):
-                return f"{info.get('size')}-{name}-{info[name]}"
+            value = info.get(name)
+            if value:
+                # one back end gives a time as a number in listings and as a datetime elsewhere
+                stable = value.timestamp() if isinstance(value, datetime) else value
+                return f"{info.get('size')}-{name}-{stable}"
     return f"{info.get('size')}-{fs.ukey(path)}"

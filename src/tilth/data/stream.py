@@ -6,6 +6,7 @@ gzip and 1 GB/s for zstd; a cut file is decompressed twice.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from tilth.data.remote import source_errors
 
 #: Bytes read at a time. 1 MiB: larger blocks were not faster.
 BLOCK = 1 << 20
+#: The same for compressed files, 64 KiB: what the last read before a cut lost is read again byte by byte.
+PACKED_BLOCK = 1 << 16
 #: What Arrow's codecs say of bytes that are not theirs. Anything else is the disk or the network, and no reject.
 _DAMAGE = ("compressed stream", "inflate", "zlib", "ZSTD", "decompress")
 
@@ -41,7 +44,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         prove_unchanged(self.file)
-        yield from self._blocks(BLOCK)
+        yield from self._blocks(PACKED_BLOCK if self.file.compression else BLOCK)
         if self.cut is not None:
             yield from self._tail()
         if not self.file.is_remote:
@@ -61,10 +64,11 @@ class Stream:
             source = self._decoder(raw)
             left = self.read
             while left:
-                left -= len(self._block(source, min(BLOCK, left)) or b"\0" * left)
+                left -= len(self._block(source, min(PACKED_BLOCK, left)) or b"\0" * left)
             found = bytearray()
-            while byte := self._block(source, 1):
-                found += byte
+            with source_errors(self.file.uri), _until_damage():
+                while byte := source.read(1):
+                    found += byte
         self.read += len(found)
         if found:
             yield bytes(found)
@@ -78,10 +82,23 @@ class Stream:
             try:
                 return source.read(size)  # type: ignore[no-any-return]
             except OSError as error:
-                if type(error) is not OSError or error.errno or not any(sign in str(error) for sign in _DAMAGE):
+                if not _is_damage(error):
                     raise
                 self.cut = str(error)
         return b""
+
+
+def _is_damage(error: OSError) -> bool:
+    return type(error) is OSError and not error.errno and any(sign in str(error) for sign in _DAMAGE)
+
+
+@contextmanager
+def _until_damage() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not _is_damage(error):
+            raise
 
 
 def lines(stream: Stream, limit: int) -> Iterator[bytes | LongLine]:

@@ -88,6 +88,10 @@ def _row(file: SourceFile, spec: SourceSpec, number: int, record: _Record, loade
         detail = f"expected a record that can be parsed; saw {type(error).__name__}: {str(error)[:200]}"
         return Reject(file.origin, number, "warc_broken_record", detail, excerpt(record.body))
     http = parsed.http_headers
+    coding = ((http.get_header("Content-Encoding") if http is not None else None) or "identity").strip().lower()
+    if coding not in _codings():
+        detail = f"expected a content encoding that can be undone here; saw {coding[:40]}"
+        return Reject(file.origin, number, "warc_broken_record", detail, None)
     status = http.get_statuscode() if http is not None else "200"
     if status != "200":
         return Reject(file.origin, number, "warc_http_error", f"expected HTTP status 200; saw {status[:20]}", None)
@@ -207,6 +211,13 @@ def _loader() -> Any:
     except ImportError as error:
         raise MissingExtra("reading WARC files", "warcio", "web") from error
     return ArcWarcRecordLoader(verify_http=False, arc2warc=False)
+
+
+def _codings() -> frozenset[str]:
+    """Content encodings that warcio undoes with what is installed; br needs the package brotli."""
+    from warcio.bufferedreaders import BufferedReader
+
+    return frozenset({"identity", "none", "", "utf-8", *BufferedReader.get_supported_decompressors()})
 
 
 def _load_failed() -> type[Exception]:
