@@ -2,7 +2,7 @@
 
 Guarantees: a quoted field may hold line feeds; every record that is not blank is a row or a reject, at its record
 number from 0 (the header does not count); memory is a block and a record, and a record has a limit. Quoting is read
-strictly: what RFC 4180 forbids is a reject and not a guess. Costs about 6 us a record and 20 ns a byte, nearly all of it in Python's csv module.
+strictly: what RFC 4180 forbids is a reject and not a guess. Costs about 6 us a record and 20 ns a byte.
 """
 
 import csv

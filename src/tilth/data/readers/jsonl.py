@@ -1,7 +1,7 @@
 """JSON Lines, plain, .gz or .zst: one object a line.
 
 Guarantees: every line that is not blank is a row or a reject, at its line number from 0; memory is a block and a line,
-and a line has a limit. Lines that JSON forbids and Python writes (NaN) are taken. Costs about 5 us a row and 6 ns a byte.
+and a line has a limit. Lines that JSON forbids and Python writes (NaN) are taken. Costs 5 us a row and 6 ns a byte.
 """
 
 import json
