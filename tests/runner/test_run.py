@@ -338,6 +338,59 @@ def test_ctrl_c_drains_and_the_same_command_goes_on_without_paying_twice(tmp_pat
     assert ends == ["stopped: Interrupted", "finished"]
 
 
+def test_ctrl_c_drains_several_workers_too(tmp_path: Path) -> None:
+    source = make_documents(tmp_path / "docs.parquet", 80)
+    execution = {"workers": 2, "shard_rows": 8}
+    with serve(FakeConfig(latency=0.1)) as server:
+        path = tmp_path / "recipe.yaml"
+        recipe = make_recipe(source, server.url, checks={"retries": 0}, execution=execution)
+        path.write_text(dump_recipe(recipe), encoding="utf-8")
+        process = start(path, tmp_path / "run")
+        wait_for_answers(tmp_path / "run", 6)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 3, said
+        assert finish(start(path, tmp_path / "run")) == 0
+        assert server.stats()["duplicates"] == 0
+        assert server.stats()["abandoned"] == 0
+    assert ledger_of(tmp_path / "run")["in"] == 80
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_rows_are_done(tmp_path: Path) -> None:
+    source = make_documents(tmp_path / "docs.parquet", 80)
+    with serve(FakeConfig(latency=0.1)) as server:
+        path = tmp_path / "recipe.yaml"
+        execution = {"workers": 2, "shard_rows": 8}
+        recipe = make_recipe(source, server.url, checks={"retries": 0}, execution=execution)
+        path.write_text(dump_recipe(recipe), encoding="utf-8")
+        process = start(path, tmp_path / "run")
+        wait_for_answers(tmp_path / "run", 6)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        workers = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        os.kill(workers[0], signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    assert ledger_of(tmp_path / "run")["in"] == 80
+    assert verify_run(tmp_path / "run").sound
+
+
+def test_caps_hold_over_salvage_rounds(tmp_path: Path) -> None:
+    source = make_documents(tmp_path / "docs.parquet", 40)
+    with serve(FakeConfig(faults={"503": 0.7}, faults_per_request=2)) as server:
+        recipe = make_recipe(
+            source,
+            server.url,
+            model={"retries": 0},
+            execution={"salvage_rounds": 5},
+            budget={"tokens": 20_000},
+            sampling={"max_tokens": 700},
+        )
+        result = run(recipe, tmp_path / "run", page=False)
+    cost = result.ledger["cost"]
+    assert cost["prompt_tokens"] + cost["completion_tokens"] <= 20_000
+    assert isinstance(result.stopped, BudgetReached)
+
+
 def test_a_second_ctrl_c_stops_at_once_and_keeps_what_arrived(tmp_path: Path) -> None:
     source = make_documents(tmp_path / "docs.parquet", 60)
     with serve(FakeConfig(latency=0.1, faults={"hang": 0.3})) as server:

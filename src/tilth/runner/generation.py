@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,7 @@ class GenerationRun:
         self._on_usage = on_usage
         self._started = time.monotonic()
         self._documents = 0  # in the parts of this pass
+        self._currency = _currency(plan, step)
         self._round = 0
         self._rate: tuple[float, int, int] = (self._started, 0, 0)
         self._speeds = (0.0, 0.0)
@@ -265,14 +266,21 @@ class GenerationRun:
     def _inline(self, todo: list[str]) -> None:
         control = Control()
         with _interrupts(control.stop):
-            run_parts(self._plan, self._step, self._go, todo, self._hear, control)
+            run_parts(self._plan, self._step, self._now(), todo, self._hear, control)
 
     def _spread(self, plan_path: Path, todo: list[str], workers: int) -> None:
         executor = LocalExecutor(workers)
-        share = _share(self._go, self._plan, self._step, workers)
+        share = _share(self._now(), self._plan, self._step, workers)
         with _interrupts(executor.stop):
             for report in executor.map(worker_main, plan_path, self._step, [share], todo):
                 self._hear(report)
+        if executor.stopping:
+            raise _interrupted()
+
+    def _now(self) -> Pass:
+        """The pass with what earlier rounds of this session spent, so that caps hold over all rounds."""
+        spent = self.totals.usage() + Usage(seconds=time.monotonic() - self._started)
+        return replace(self._go, before=self._go.before + spent)
 
     def _hear(self, report: Report) -> None:
         if report.counts is not None:
@@ -303,7 +311,7 @@ class GenerationRun:
             limit=sum(item["limit"] for item in counts),
             spent=spent.money,
             cap=self._go.budget.money,
-            currency="USD",
+            currency=self._currency,
             tokens=spent.tokens,
             tokens_cap=self._go.budget.tokens,
             limiting=counts[0]["limiting"] if counts else "",
@@ -344,6 +352,12 @@ class GenerationRun:
                 },
             ),
         )
+
+
+def _currency(plan: Plan, step: str) -> str:
+    prices = plan.recipe.execution.prices
+    price = load_price(Path(prices) if prices else None, plan.generation(step).model.price)
+    return price.currency if price else "USD"
 
 
 def worker_count(plan: Plan, step: str) -> int:

@@ -73,14 +73,14 @@ class LocalExecutor:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._stopping = False
+        self.stopping = False  # true once the run was asked to stop
         self._members: list[_Member] = []
         self._deaths = 0
 
     def stop(self) -> None:
         """Hand out no more parts and ask the workers to drain."""
-        if not self._stopping:
-            self._stopping = True
+        if not self.stopping:
+            self.stopping = True
             for member in self._members:
                 _send(member.connection, "stop")
 
@@ -124,7 +124,7 @@ class LocalExecutor:
             self._bury(member, todo, start)
             return None
         if message == "next":
-            part = todo.pop() if todo and not self._stopping else None
+            part = todo.pop() if todo and not self.stopping else None
             if part is not None:
                 member.parts.add(part)
             _send(member.connection, part)
@@ -140,7 +140,7 @@ class LocalExecutor:
     def _bury(self, member: _Member, todo: list[str], start: Callable[[int], None]) -> None:
         self._members.remove(member)
         member.process.join()
-        if self._stopping or not member.parts:
+        if self.stopping or not member.parts:
             return
         self._deaths += 1
         if self._deaths > MAX_DEATHS:
