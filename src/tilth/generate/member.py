@@ -18,6 +18,7 @@ _CUT = 0.75
 _SHARE_WEIGHT = 1 / 32  # of one outcome in the running share of refusals
 _BEARABLE = 0.1  # share of refusals that is no overload: a server may refuse one in a hundred at any load
 _SPEED_WEIGHT = 0.1
+_DEAR_PAUSE = 0.5  # seconds; a refusal that costs less is worth learning from only when there are many
 _BREAKER_FAULTS = 10  # faults in a row that open the breaker
 _BREAKER_SECONDS = 1.0  # first wait, doubled up to the longest
 _BREAKER_LONGEST = 30.0
@@ -215,8 +216,10 @@ class Member:
             event = "paused" if now >= self.paused_until else None
             self.paused_until = now + pause
         crowded = self._share > _BEARABLE
-        learns = fault.kind == "rate_limited" and (pause or crowded or self.pace.rate is not None)
-        if learns and self.pace.refused(now, slot.sent, slot.place, pause):
+        learns = fault.kind == "rate_limited" and (pause >= _DEAR_PAUSE or crowded)
+        if not learns:
+            self.pace.uncount(slot.sent)
+        elif self.pace.refused(now, slot.sent, slot.place, pause):
             event = "rate_learned"
         if crowded and slot.sent > self.cut_at:
             self.ramping = self.ramping and fault.kind == "rate_limited"  # the pace holds that one down

@@ -18,6 +18,12 @@ _REST = 5.0  # seconds before a rate that works is tried higher
 _LONGEST_REST = 60.0  # where each try that fails costs a pause
 _FIRST_STEP = 0.05  # a try starts with 5% more
 _WINDOW = 10.0  # seconds over which the rate before the first 429 is measured
+_PROOF = 20  # requests that a measured rate rests on, at least
+_PROOF_SECONDS = 2.0  # and seconds, against which the refusals still on the way are few
+_BELOW = 0.8  # a 429 below this share of a proven rate is in doubt
+_DOUBTS = 3  # such 429s, before they are taken to have another cause than the rate
+_FORGIVEN = 120.0  # seconds after which a doubt no longer counts
+_DEAF = 60.0  # seconds until the rate is learnt anew then
 _SLOWEST = 1 / 60  # requests a second
 _BURST_SECONDS = 0.02  # sending may run ahead of the rate by this much, for the sake of coarse timers
 
@@ -27,13 +33,19 @@ class Pace:
 
     __slots__ = (
         "_accepted",
+        "_anchor",
+        "_counted",
         "_credit",
         "_credit_at",
         "_cut_at",
+        "_deaf_until",
+        "_doubted_at",
+        "_doubts",
         "_earlier",
         "_high",
         "_low",
         "_probe",
+        "_proven",
         "_rest",
         "_since",
         "_step_accepted",
@@ -43,6 +55,10 @@ class Pace:
     )
 
     def __init__(self) -> None:
+        self._deaf_until = -math.inf
+        self._forget()
+
+    def _forget(self) -> None:
         self.rate: float | None = None
         self._low, self._high = 0.0, math.inf
         self._credit = self._credit_at = 0.0
@@ -54,6 +70,11 @@ class Pace:
         self._step_accepted = 0
         self._probe = 0.0  # share by which the next try goes higher; 0: no try under way
         self._rest = _REST
+        self._anchor: float | None = None  # a moment at which the bucket was empty
+        self._counted = 0  # accepted since then
+        self._proven = 0.0  # the highest rate measured between two such moments
+        self._doubts = 0
+        self._doubted_at = -math.inf
 
     def delay(self, now: float) -> float:
         """Seconds until the next request may leave."""
@@ -83,9 +104,11 @@ class Pace:
         Refusals of requests that left before the last cut belong to the same storm and change nothing. What left after
         this one is not counted as accepted: its refusal may still be on the way.
         """
-        if sent <= self._cut_at or self._since is None:
+        if sent <= self._cut_at or self._since is None or now < self._deaf_until:
             return False
-        self._accepted -= 1
+        self.uncount(sent)
+        if self._doubts_itself(now, sent, place - 1):
+            return True
         low, high = self._bounds(sent, place - 1)
         if self.rate is None:
             self.rate = self._high = high
@@ -101,6 +124,37 @@ class Pace:
         self._cut_at, self._since, self._accepted, self._earlier = now, None, 0, None
         self._credit, self._credit_at = 0.0, now + pause
         self._plan_step(now + pause)
+        return True
+
+    def uncount(self, sent: float) -> None:
+        """A request that left at `sent` was refused: it is not one of those accepted."""
+        if sent > self._cut_at and self._since is not None:
+            self._accepted -= 1
+
+    def _doubts_itself(self, now: float, sent: float, accepted: int) -> bool:
+        """Compare the rate at which this 429 came with what the server is proven to allow, and measure that anew.
+
+        Once or twice below it, and the limit has fallen. More often, and the refusals have nothing to do with the rate:
+        slowing down for them would never end. True then, and everything learnt is void.
+        """
+        if self._anchor is None:
+            self._anchor = sent
+            return False
+        self._counted += accepted
+        span = sent - self._anchor
+        measured = self._counted / span if self._counted >= _PROOF and span >= _PROOF_SECONDS else None
+        if self.rate is not None and self.rate < _BELOW * self._proven:
+            self._doubts = 1 if now - self._doubted_at > _FORGIVEN else self._doubts + 1
+            self._doubted_at = now
+            self._proven = measured or self.rate
+        elif measured is not None:
+            self._proven = max(self._proven, measured)
+        if measured is not None:
+            self._anchor, self._counted = sent, 0
+        if self._doubts <= _DOUBTS:
+            return False
+        self._forget()
+        self._deaf_until = now + _DEAF
         return True
 
     def _bounds(self, sent: float, accepted: int) -> tuple[float, float]:
