@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilth.base.errors import TilthError
+from tilth.base.errors import TilthError, UserError
 from tilth.base.random import stream
 from tilth.data.dataset import file_digest
 from tilth.generate.fakeserver.config import FakeConfig
@@ -35,6 +35,8 @@ MAX_PASSES = 1.05
 _IN_FLIGHT = 3
 #: Seconds that the fake server takes for an answer: long enough that kills fall between answers too.
 _LATENCY = 0.01
+#: Requests a trial needs, so that the few at risk at a kill stay under `MAX_PASSES`.
+_LEAST_REQUESTS = 100
 _RUN_SECONDS = 600.0
 #: Share of the trials that also get a torn record.
 _TORN = 0.3
@@ -95,8 +97,11 @@ def crash_test(
         reference = digests(whole)
         requests = server.stats()["outcomes"].get("ok", 0)
         say(f"undisturbed: {requests} requests in {seconds:.1f} s")
-        if not requests:
-            raise TilthError("the recipe asked nothing on these documents, so there is nothing to kill; add --rows.")
+        if requests < _LEAST_REQUESTS:
+            raise UserError(
+                f"expected at least {_LEAST_REQUESTS} requests to kill in; these {rows} documents make {requests}. "
+                "Give more with --rows."
+            )
         trials = []
         for number in range(1, kills + 1):
             moment = random.uniform(0.1, 1.0) * seconds

@@ -5,7 +5,6 @@ each gave. A killed read goes on from the last shard. Files added later are read
 earlier shards keep their rows; a file that changed is refused until the user says what to do.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ from tilth.base.files import read_json, write_json
 from tilth.base.fingerprint import fingerprint
 from tilth.data.dataset import MANIFEST, Manifest, describe_shard, part_name, read_manifest, write_manifest, write_shard
 from tilth.data.files import SourceFile, content_digest, list_files
+from tilth.data.html import extractor_version
 from tilth.data.reading import check_source, read_file
+from tilth.data.remote import pin_sources
 from tilth.data.schema import DOCUMENTS, REJECTS
 from tilth.data.source import SourceSpec
 from tilth.runner.identity import OnDrift
@@ -72,19 +73,33 @@ def check_sources(spec: SourceSpec) -> tuple[SourceFile, ...]:
     return files
 
 
+def pinned(folder: Path, spec: SourceSpec) -> SourceSpec:
+    """The source with Hub datasets at a commit: the one recorded when the run first read it, else the newest now.
+
+    So a run goes on with the dataset as it was, whatever was pushed since.
+    """
+    path = folder / STATE
+    if path.exists():
+        state = read_json(path)
+        if state["asked"] == list(spec.source):
+            return spec.model_copy(update={"source": tuple(state["pinned"])})
+    return pin_sources(spec)
+
+
 def read_step(
     folder: Path,
+    asked: SourceSpec,
     spec: SourceSpec,
     files: tuple[SourceFile, ...],
     shard_rows: int,
     on_drift: OnDrift,
     on_progress: Callable[[int], None],
 ) -> Manifest:
-    """Make or complete the documents dataset in `folder`; returns its manifest.
+    """Make or complete the documents dataset in `folder`; returns its manifest. `spec` is `asked` with commits pinned.
 
     Raises `DriftError` for files that changed or went since they were read, `SourceError` when nothing was kept.
     """
-    state = _load_state(folder, spec, shard_rows)
+    state = _load_state(folder, asked, spec, shard_rows)
     todo = _new_files(state, files, on_drift)
     manifest = read_manifest(folder)
     if manifest is not None and not todo:
@@ -94,13 +109,21 @@ def read_step(
     return _finish(folder, state)
 
 
-def _load_state(folder: Path, spec: SourceSpec, shard_rows: int) -> dict[str, Any]:
+def _load_state(folder: Path, asked: SourceSpec, spec: SourceSpec, shard_rows: int) -> dict[str, Any]:
     path = folder / STATE
     if path.exists():
         state: dict[str, Any] = read_json(path)
         return state
     # shard_rows holds from the first read on: the journal is kept by shard
-    return {"spec": fingerprint(spec), "files": [], "parts": 0, "shard_rows": shard_rows}
+    return {
+        "spec": fingerprint(spec),
+        "asked": list(asked.source),
+        "pinned": list(spec.source),
+        "html": None,
+        "files": [],
+        "parts": 0,
+        "shard_rows": shard_rows,
+    }
 
 
 def _new_files(state: dict[str, Any], files: tuple[SourceFile, ...], on_drift: OnDrift) -> list[SourceFile]:
@@ -113,7 +136,8 @@ def _new_files(state: dict[str, Any], files: tuple[SourceFile, ...], on_drift: O
         if file is None:
             changes.append(Change(uri, "present", "gone", entry["kept"]))
         elif file.stamp != entry["stamp"]:
-            digest = content_digest(file)
+            # a remote file is not read again only to see whether its bytes are the same under a new stamp
+            digest = "unknown" if file.is_remote else content_digest(file)
             if digest != entry["digest"]:
                 changes.append(Change(uri, f"content {entry['digest'][:12]}", f"content {digest[:12]}", entry["kept"]))
             entry["stamp"] = file.stamp
@@ -134,7 +158,7 @@ def _new_files(state: dict[str, Any], files: tuple[SourceFile, ...], on_drift: O
         raise DriftError("\n".join(lines), tuple(changes), rows)
     for change in changes:
         if change.field in present:
-            known[change.field]["digest"] = content_digest(present[change.field])
+            known[change.field]["digest"] = _digest(present[change.field])
     unfinished = [present[entry["uri"]] for entry in state["files"] if not entry["done"] and entry["uri"] in present]
     return unfinished + [file for file in files if file.uri not in known]
 
@@ -150,11 +174,14 @@ def _read(
     limit = spec.limit
     kept = sum(entry["kept"] for entry in state["files"])
     shard_rows: int = state["shard_rows"]
+    if spec.extract_html or any(file.format in ("html", "warc") for file in todo):
+        state["html"] = extractor_version()
     shard = _OpenShard(folder, state, shard_rows)
+    known = {entry["uri"]: entry for entry in state["files"]}
     for file in todo:
         if limit is not None and kept >= limit:
             break
-        entry = _entry(state, file)
+        entry = known.get(file.uri) or _new_entry(state, file)
         for documents, rejects, inputs in _batches(file, spec, min(shard_rows, _BATCH_ROWS), skip=entry["in"]):
             documents, rejects = _split_duplicates(documents, rejects, seen)
             if limit is not None and kept + documents.num_rows > limit:
@@ -167,7 +194,7 @@ def _read(
             if limit is not None and kept >= limit:
                 break
         entry["done"] = True
-        entry["digest"] = content_digest(file)
+        entry["digest"] = _digest(file)
     shard.close()
 
 
@@ -234,15 +261,14 @@ def _split_duplicates(documents: pa.Table, rejects: pa.Table, seen: IdSet) -> tu
     return documents.filter(pa.array(new)), pa.concat_tables([rejects, pa.Table.from_pylist(rows, schema=REJECTS)])
 
 
-def _entry(state: dict[str, Any], file: SourceFile) -> dict[str, Any]:
-    entries: list[dict[str, Any]] = state["files"]
-    for entry in entries:
-        if entry["uri"] == file.uri:
-            return entry
-    entries.append(
-        {"uri": file.uri, "stamp": file.stamp, "digest": "", "in": 0, "kept": 0, "reasons": {}, "done": False}
-    )
-    return entries[-1]
+def _new_entry(state: dict[str, Any], file: SourceFile) -> dict[str, Any]:
+    entry = {"uri": file.uri, "stamp": file.stamp, "digest": "", "in": 0, "kept": 0, "reasons": {}, "done": False}
+    state["files"].append(entry)
+    return entry
+
+
+def _digest(file: SourceFile) -> str:
+    return file.stamp if file.is_remote else content_digest(file)
 
 
 def _count(entry: dict[str, Any], kept: int, rejects: pa.Table, inputs: int) -> None:
@@ -275,7 +301,7 @@ def _finish(folder: Path, state: dict[str, Any]) -> Manifest:
         shards=shards,
         ledger=ledger,
         fingerprint=fingerprint([state["spec"], [shard.digest for shard in shards]]),
-        details={"files": state["files"], "columns": json.loads(json.dumps(DOCUMENTS.names))},
+        details={"files": state["files"], "columns": DOCUMENTS.names, "html": state["html"], "pinned": state["pinned"]},
     )
     write_manifest(folder, manifest)
     return manifest

@@ -28,7 +28,7 @@ from tilth.recipe import Budget, Recipe, dump_recipe
 from tilth.runner.generation import GenerationRun, Pass, Totals
 from tilth.runner.identity import OnDrift, settle_identity
 from tilth.runner.lock import lease
-from tilth.runner.reading import check_sources, read_step
+from tilth.runner.reading import check_sources, pinned, read_step
 from tilth.runner.shard import add_ledgers, check_ledger, read_marker
 from tilth.runner.spend import open_session, past_sessions
 from tilth.stage import Outcome, Unit
@@ -117,7 +117,11 @@ class _Session:
         plan = self._plan
         if not self._options.calls:  # nothing is read or asked: what is journalled is read again, whatever made it
             return {}, dict.fromkeys(plan.recipe.steps, True)
-        sources = {name: check_sources(step.read) for name, step in plan.recipe.steps.items() if step.read is not None}
+        sources = {
+            name: check_sources(pinned(plan.folder(name), step.read))
+            for name, step in plan.recipe.steps.items()
+            if step.read is not None
+        }
         keep = {}
         self._price()
         for name, step in plan.recipe.steps.items():
@@ -145,11 +149,14 @@ class _Session:
         spec = recipe.steps[name].read
         assert spec is not None
         started = time.monotonic()
+        folder = self._plan.folder(name)
 
         def progress(kept: int) -> None:
             self._on_snapshot(Snapshot(step=name, phase="reading", done=kept, kept=kept, started=started))
 
-        read_step(self._plan.folder(name), spec, files, recipe.execution.shard_rows, self._options.on_drift, progress)
+        read_step(
+            folder, spec, pinned(folder, spec), files, recipe.execution.shard_rows, self._options.on_drift, progress
+        )
 
     def _generate(self, name: str, plan_path: Path, *, keep: bool) -> None:
         options = self._options
