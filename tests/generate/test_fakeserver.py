@@ -19,6 +19,7 @@ from tilth.generate.fakeserver.answers import compose
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.faults import FaultPlan, TokenBucket
 from tilth.generate.fakeserver.handle import Handle, serve, spawn, start_process
+from tilth.prompts.prompt import load_library
 
 DOCUMENT = (
     "The Elbe is 1094 km long and drains 148268 square kilometres. It rises at 1386 m in the Giant Mountains. "
@@ -75,6 +76,17 @@ def test_the_answer_takes_the_form_that_the_prompt_asks_for(words: str, found: s
 def test_chinese_prompts_get_chinese_answers(words: str) -> None:
     answer = compose(f"{words}。\n\n{CHINESE}", 12345, 1500)
     assert sum("一" <= character <= "鿿" for character in answer) > len(answer) / 3
+
+
+@pytest.mark.parametrize("name", ["faq", "table", "math", "tutorial", "faq_zh", "table_zh", "math_zh", "tutorial_zh"])
+def test_each_shipped_instruction_of_the_main_forms_gets_its_form(name: str) -> None:
+    signs = {"faq": ("Answer:", "答："), "table": ("| --- |",), "math": (" = ",), "tutorial": ("\n1. ",)}
+    document = CHINESE if name.endswith("_zh") else DOCUMENT
+    marks = ("【文档开始】", "【文档结束】") if name.endswith("_zh") else (">>> DOCUMENT", "<<< END OF DOCUMENT")
+    for instruction in load_library()[name].instructions:
+        answer = compose(f"{marks[0]}\n{document}\n{marks[1]}\n\n{instruction}", 12345, 1500)
+        assert any(sign in answer for sign in signs[name.removesuffix("_zh")]), instruction
+        assert instruction[:20] not in answer
 
 
 @pytest.mark.parametrize("prompt", ["", "x", "。", "math", "table |", "faq\n" * 1000, "1 2 3 math problem"])

@@ -11,15 +11,17 @@ from typing import Any
 
 import orjson
 
-#: form -> words that ask for it, in the prompt's first and last characters
+#: form -> words that ask for it, the most telling form first: a word problem also has steps and a question
 _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("tutorial", ("tutorial", "step-by-step", "step by step", "教程", "步骤")),
-    ("math", ("word problem", "math", "应用题", "数学")),
-    ("table", ("table", "表格")),
-    ("faq", ("faq", "frequently asked", "questions and answers", "question", "问答", "常见问题")),
+    ("math", ("problem:", "word problem", "math", "应用题", "题目：", "数学")),
+    ("table", ("table", "表格", "成表", "表头", "表后", "markdown表")),
+    ("tutorial", ("tutorial", "step", "how-to", "guide", "numbered", "1., 2.", "教程", "步", "序号", "指南")),
+    ("faq", ("faq", "question", "q:", "问答", "问题", "疑问", "问：")),
 )
-_EDGE = 700  # characters at each end of the prompt where the instruction stands
-_OPEN, _CLOSE = ">>> DOCUMENT\n", "\n<<< END OF DOCUMENT"  # how tilth's own prompts fence the document
+#: Lines around the document in prompts that mark it.
+_OPENINGS = (">>> DOCUMENT\n", "【文档开始】\n")
+_CLOSINGS = ("<<< END OF DOCUMENT", "【文档结束】")
+_EDGE = 700  # characters at each end of an unmarked prompt where the instruction stands
 _NUMBER = re.compile(r"\b[1-9][0-9]{0,3}\b")
 _FILLERS = ("In short", "Put plainly", "As the text has it", "Seen as a whole", "To be exact", "By this account")
 _NEXT = ("then continue with", "which leads to", "and after that", "which goes together with", "next to")
@@ -33,19 +35,30 @@ def digest_of(model: str, messages: Any, seed: Any) -> int:
 
 def compose(prompt: str, draw: int, size: int) -> str:
     """An answer of about `size` characters to `prompt`; `draw` picks among the document's sentences."""
-    chinese = _is_chinese(prompt)
-    sentences = _sentences(prompt, draw, chinese)
-    form = _form(prompt)
+    instruction, document = _parts(prompt)
+    chinese = _is_chinese(document)
+    sentences = _sentences(document, draw, chinese)
+    form = _form(instruction)
     if form == "math":
-        return _math(prompt, draw, chinese, sentences, size)
+        return _math(document, draw, chinese, sentences, size)
     write = _CHINESE.get(form, _prose_zh) if chinese else _ENGLISH.get(form, _prose)
     return write(sentences, draw, size)
 
 
 def loop_text(prompt: str, draw: int, size: int) -> str:
     """A text that says one sentence over and over, as a model stuck in a loop does."""
-    sentence = _sentences(prompt, draw, _is_chinese(prompt))[0] + ". "
+    _, document = _parts(prompt)
+    sentence = _sentences(document, draw, _is_chinese(document))[0] + ". "
     return sentence * (size // len(sentence) + 4)
+
+
+def _parts(prompt: str) -> tuple[str, str]:
+    """(instruction, document): by the marks around the document, or by guessing that it is the middle."""
+    for opening, closing in zip(_OPENINGS, _CLOSINGS, strict=True):
+        start, end = prompt.find(opening), prompt.rfind(closing)
+        if 0 <= start < end:
+            return prompt[end + len(closing) :], prompt[start + len(opening) : end]
+    return prompt[:_EDGE] + "\n" + prompt[-_EDGE:], prompt[len(prompt) // 5 : len(prompt) - len(prompt) // 8] or prompt
 
 
 def _is_chinese(prompt: str) -> bool:
@@ -53,27 +66,16 @@ def _is_chinese(prompt: str) -> bool:
     return sum("一" <= character <= "鿿" for character in sample) * 4 > len(sample)
 
 
-def _fence(prompt: str) -> tuple[int, int]:
-    """Where the fenced document begins and ends; (0, 0) where there is no fence."""
-    start, end = prompt.find(_OPEN) + len(_OPEN), prompt.rfind(_CLOSE)
-    return (start, end) if len(_OPEN) <= start < end else (0, 0)
+def _form(instruction: str) -> str:
+    lowered = instruction.lower()
+    return next((form for form, words in _WORDS if any(word in lowered for word in words)), "prose")
 
 
-def _form(prompt: str) -> str:
-    start, end = _fence(prompt)
-    edges = (prompt[:start] + prompt[end:] if end else prompt[:_EDGE] + "\n" + prompt[-_EDGE:]).lower()
-    places = [(edges.find(word), form) for form, words in _WORDS for word in words if word in edges]
-    return min(places)[1] if places else "prose"
-
-
-def _sentences(prompt: str, draw: int, chinese: bool) -> list[str]:
-    """Sentences of the prompt's middle, where the document is, from a place that `draw` chooses on."""
+def _sentences(document: str, draw: int, chinese: bool) -> list[str]:
+    """Sentences of the document, from a place that `draw` chooses on."""
     stop = "。" if chinese else ". "
-    start, end = _fence(prompt)
-    body = prompt[start:end] if end else prompt
-    found = [piece.strip(" \n#*-|") for piece in body.replace("\n", " ").split(stop)]
-    middle = found if end else found[len(found) // 5 : len(found) - len(found) // 8] or found
-    usable = [piece for piece in middle if 12 < len(piece) < 400] or ["The text gives no more than this"]
+    found = [piece.strip(" \n#*-|") for piece in document.replace("\n", " ").split(stop)]
+    usable = [piece for piece in found if 12 < len(piece) < 400] or ["The text gives no more than this"]
     start = draw % len(usable)
     return usable[start:] + usable[:start]
 
@@ -135,16 +137,17 @@ def _prose(sentences: Sequence[str], draw: int, size: int) -> str:
     return " ".join(parts)
 
 
-def _math(prompt: str, draw: int, chinese: bool, sentences: Sequence[str], size: int) -> str:
-    numbers = [int(number) for number in _NUMBER.findall(prompt, _EDGE)[:12]] or [3 + draw % 40, 2 + draw % 30]
+def _math(document: str, draw: int, chinese: bool, sentences: Sequence[str], size: int) -> str:
+    numbers = [int(number) for number in _NUMBER.findall(document[:4000])[:12]] or [3 + draw % 40, 2 + draw % 30]
     first = numbers[draw % len(numbers)]
     second = numbers[(draw >> 8) % len(numbers)]
     total, double = first + second, 2 * (first + second)
     told = _cycle(sentences, size - 500, 2)
     if chinese:
         return (
-            f"**题目:** {'。'.join(told)}。已知第一项为 {first}，第二项为 {second}。两项之和的两倍是多少？\n\n"
-            f"**解答:** 先求和：{first} + {second} = {total}。再乘以二：2 × {total} = {double}。\n\n**答案:** {double}"
+            f"**题目：** {'。'.join(told)}。已知第一项为 {first}，第二项为 {second}。两项之和的两倍是多少？\n\n"
+            f"**解答：** 先求和：{first} + {second} = {total}。再乘以二：2 × {total} = {double}。\n\n"
+            f"**答案：** {double}"
         )
     return (
         f"**Problem:** {'. '.join(told)}. A reader notes the figure {first} on one page and the figure {second} on the "
