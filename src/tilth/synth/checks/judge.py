@@ -14,13 +14,26 @@ from tilth.synth.checks.language import known_language
 from tilth.synth.checks.names import ungrounded_names
 from tilth.synth.checks.numbers import ungrounded
 from tilth.synth.checks.tables import find_answer
-from tilth.synth.checks.views import SourceText, grams_of
-from tilth.synth.checks.wording import copied, echoed, is_loop, marker, refusal, repeated_share, shared, tail_repeats
+from tilth.synth.checks.views import Gram, SourceText, grams_of, has_stems, known, repeats_most, windows
+from tilth.synth.checks.wording import (
+    copied,
+    echoed,
+    echoed_most,
+    is_loop,
+    marker,
+    refusal,
+    repeated_share,
+    shared,
+    tail_repeats,
+)
 from tilth.synth.parsers import Parsed, Refused, parse
 
 __all__ = ["CHECKS_VERSION", "CheckPlan", "Judgement", "SourceText", "catalogue", "check_plan", "judge"]
 
 Signal = float | int | str
+
+#: Shares of fewer n-grams than this say nothing.
+_LEAST_GRAMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,20 @@ class Judgement:
 class _Case:
     """One answer under judgement, with what several checks share."""
 
-    __slots__ = ("answer", "distinct", "finish", "grams", "plan", "read", "signals", "size", "source", "thresholds")
+    __slots__ = (
+        "_grams",
+        "answer",
+        "finish",
+        "plan",
+        "read",
+        "repeats_most",
+        "signals",
+        "size",
+        "source",
+        "thresholds",
+        "total",
+        "words",
+    )
 
     def __init__(self, source: SourceText, text: str, finish_reason: str, plan: CheckPlan) -> None:
         self.source = source
@@ -48,10 +74,19 @@ class _Case:
         self.finish = finish_reason
         self.read: Parsed | Refused = parse(plan.parser, text, plan.parser_options)
         self.answer = SourceText(self.read.text, None)
+        words = self.answer.words
         self.size = self.answer.size
-        self.grams = grams_of(self.answer.words, self.size)
-        self.distinct = frozenset(self.grams)
-        self.signals: dict[str, Signal] = {"chars": len(self.read.text), "words": len(self.answer.words)}
+        self.total = max(0, len(words) - self.size + 1)  # n-grams
+        self.repeats_most, self.words = repeats_most(words, self.size)
+        self._grams: list[Gram] | None = None
+        self.signals: dict[str, Signal] = {"chars": len(self.read.text), "words": len(words)}
+
+    @property
+    def grams(self) -> list[Gram]:
+        """The answer's n-grams: only for what its words alone do not decide."""
+        if self._grams is None:
+            self._grams = grams_of(self.answer.words, self.size)
+        return self._grams
 
     @property
     def content(self) -> dict[str, Any] | None:
@@ -97,7 +132,7 @@ def _judgement(
 def _empty(case: _Case) -> str | None:
     text = case.read.text
     least = case.thresholds["empty_min"]
-    if sum(map(str.isalnum, text[:120])) >= least:
+    if sum(map(str.isalnum, text[:40])) >= least:
         return None
     count = sum(map(str.isalnum, text))
     if count >= least:
@@ -108,19 +143,22 @@ def _empty(case: _Case) -> str | None:
 def _refusal(case: _Case) -> str | None:
     if case.finish == "content_filter":
         return "the server's content filter stopped the answer"
-    words = refusal(case.answer.lower, case.source.lower)
+    words = refusal(case.answer, case.words, case.source)
     return f"saw: {words[:120]}" if words else None
 
 
 def _echo(case: _Case) -> str | None:
-    found = marker(case.read.text, case.source.text)
+    found = marker(case.answer, case.source.text)
     if found:
         return f"saw a mark of the prompt: {found}"
-    share = echoed(case.distinct, case.plan.instruction, case.source.grams(case.size), case.size)
+    limit = case.thresholds["echo_max"]
+    if echoed_most(case.words, case.plan.instruction, case.size) <= limit:
+        return None
+    share = echoed(frozenset(case.grams), case.plan.instruction, case.source.grams(case.size), case.size)
     if not share:
         return None
     case.signals["echo_share"] = round(share, 4)
-    if share <= case.thresholds["echo_max"]:
+    if share <= limit:
         return None
     return f"repeats {share:.0%} of the instruction's {case.size}-grams"
 
@@ -131,10 +169,12 @@ def _loop(case: _Case) -> str | None:
     if is_loop(text, period, length, limits["loop_repeats_min"], limits["loop_chars_min"]):
         case.signals["loop_chars"] = length
         return f"the last {length} characters repeat {text.rstrip()[-period:][:40]!r} {length // period} times"
-    share = repeated_share(case.grams, len(case.distinct))
-    case.signals["loop_share"] = round(share, 4)
     # a few short lines may well agree by half: the share says something from 20 n-grams on
-    if share <= limits["loop_share_max"] or len(case.grams) < 20:
+    if case.total < _LEAST_GRAMS or case.repeats_most <= limits["loop_share_max"] * case.total:
+        return None
+    share = repeated_share(case.grams, len(set(case.grams)))
+    case.signals["loop_share"] = round(share, 4)
+    if share <= limits["loop_share_max"]:
         return None
     return f"{share:.0%} of its {case.size}-grams repeat earlier ones"
 
@@ -181,11 +221,18 @@ def _language(case: _Case) -> str | None:
 
 
 def _copy_high(case: _Case) -> str | None:
+    limit = case.thresholds["copy_high_max"]
+    held = known(case.answer.words, case.source.wordset)
+    case.signals["words_share"] = round(held.count(1) / len(held), 4) if held else 0.0
+    most = windows(held, case.size)
+    # below 20 n-grams a rewrite has no room to differ
+    if case.total < _LEAST_GRAMS or most <= limit * case.total:
+        case.signals["copy_share_most"] = round(most / case.total, 4) if case.total else 0.0
+        return None
     share, run = copied(case.grams, case.source.grams(case.size), case.size)
     case.signals["copy_share"] = round(share, 4)
     case.signals["copy_run"] = run
-    # below 20 n-grams a rewrite has no room to differ
-    if share <= case.thresholds["copy_high_max"] or len(case.grams) < 20:
+    if share <= limit:
         return None
     return f"{share:.0%} of its {case.size}-grams stand in the source, the longest run has {run} words"
 
@@ -193,11 +240,14 @@ def _copy_high(case: _Case) -> str | None:
 def _copy_low(case: _Case) -> str | None:
     if case.answer.ideographs != case.source.ideographs:
         return None  # another script: stems cannot meet
+    least = case.thresholds["copy_low_min_ideographs" if case.answer.ideographs else "copy_low_min"]
+    # a word that the source has as it stands has its stem there, and the answer has no more stems than words
+    if not case.answer.ideographs and has_stems(case.words, case.source.wordset, least * len(case.words)):
+        return None
     stems = case.answer.stems
     share = shared(stems, case.source.stems)
     case.signals["grounded_share"] = round(share, 4)
     # a dozen stems are too few for a share
-    least = case.thresholds["copy_low_min_ideographs" if case.answer.ideographs else "copy_low_min"]
     if share >= least or len(stems) < 12:
         return None
     return f"{share:.0%} of its {len(stems)} stems stand in the source"
@@ -229,11 +279,8 @@ def _grounded_numbers(case: _Case) -> str | None:
     # a solution's numbers are computed, so only the problem's count
     stated = SourceText(content["problem"], None) if "problem" in content else case.answer
     numbers = stated.numbers
-    foreign = (
-        ungrounded(stated.lower, numbers - case.source.numbers, case.source.values)
-        if numbers - case.source.numbers
-        else []
-    )
+    unseen = numbers - case.source.numbers if numbers else None
+    foreign = ungrounded(lambda: stated.lower, unseen, lambda: case.source.values) if unseen else []
     case.signals["numbers"] = len(numbers)
     case.signals["numbers_ungrounded"] = len(foreign)
     limits = case.thresholds

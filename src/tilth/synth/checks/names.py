@@ -45,7 +45,9 @@ def ungrounded_names(text: str, source: Collection[str], ideographs: bool) -> tu
 
 
 def _missing(name: str, source: Collection[str]) -> bool:
-    parts = [part.lower() for part in _PART.findall(name)]
+    # without an apostrophe every word of a name is one part
+    whole = name.isascii() and "'" not in name
+    parts = name.lower().split() if whole else [part.lower() for part in _PART.findall(name)]
     return any(part not in source and part not in _FORM for part in parts)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from tilth.synth.checks.views import Gram, grams_of, words_of
+from tilth.synth.checks.views import Gram, SourceText, grams_of, windows, words_of
 
 # ---- loops
 
@@ -90,13 +90,14 @@ def shared(stems: frozenset[str], source: frozenset[str]) -> float:
 
 # ---- echo
 
-#: Marks of chat templates and of the shipped prompts' frame, which never belong in an answer.
-_MARKERS = (
-    ">>> DOCUMENT", "<<< END OF DOCUMENT", "【文档开始】", "【文档结束】",
-    "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
-    "<document>", "</document>", "### Instruction", "### Response:", "### Input:", "### Assistant", "### User:",
-    "\nHuman:", "\nAssistant:", "\nUSER:", "\nASSISTANT:",
-)  # fmt: skip
+#: Marks of chat templates and of the shipped prompts' frame, which never belong in an answer, by a sign they hold.
+_MARKERS = {
+    ">": (">>> DOCUMENT", "<<SYS>>", "<start_of_turn>", "<end_of_turn>", "<document>", "</document>"),
+    "<": ("<<< END OF DOCUMENT",),
+    "【": ("【文档开始】", "【文档结束】"),
+    "[": ("[INST]", "[/INST]"),
+    "#": ("### Instruction", "### Response:", "### Input:", "### Assistant", "### User:"),
+}
 _TAG = re.compile(r"<\|[a-z_]{2,20}\|>|\[\[[a-z_]{2,20}\]\]")
 
 
@@ -104,6 +105,20 @@ _TAG = re.compile(r"<\|[a-z_]{2,20}\|>|\[\[[a-z_]{2,20}\]\]")
 def instruction_grams(instruction: str, size: int) -> frozenset[Gram]:
     """The n-grams of an instruction. Kept, since a prompt has few instructions."""
     return frozenset(grams_of(words_of(instruction.lower()), size))
+
+
+@lru_cache(maxsize=4096)
+def _instruction_words(instruction: str) -> tuple[str, ...]:
+    return tuple(words_of(instruction.lower()))
+
+
+def echoed_most(words: Collection[str], instruction: str, size: int) -> float:
+    """The most that `echoed` can be for an answer with these words, 0 to 1: n-grams whose words it all has."""
+    wanted = instruction_grams(instruction, size)
+    if not wanted:
+        return 0.0
+    held = windows(bytes(map(words.__contains__, _instruction_words(instruction))), size)
+    return held / len(wanted)
 
 
 def echoed(grams: frozenset[Gram], instruction: str, source: frozenset[Gram], size: int) -> float:
@@ -114,15 +129,26 @@ def echoed(grams: frozenset[Gram], instruction: str, source: frozenset[Gram], si
     return len((wanted & grams) - source) / len(wanted)
 
 
-def marker(text: str, source: str) -> str:
+#: Marks that open a line, in UTF-8.
+_ROLES = re.compile(rb"\n(?:Human|Assistant|USER|ASSISTANT):")
+
+
+def marker(answer: SourceText, source: str) -> str:
     """The first mark of a prompt's frame that the answer holds and the source does not; "" for none."""
-    for mark in _MARKERS:
-        if mark in text and mark not in source:
-            return mark.strip()
-    if "<|" in text or "[[" in text:
-        for match in _TAG.finditer(text):
-            if match.group() not in source:
-                return match.group()
+    text = answer.text
+    for sign, marks in _MARKERS.items():
+        if sign in text:
+            for mark in marks:
+                if mark in text and mark not in source:
+                    return mark
+    for match in _ROLES.finditer(answer.data):
+        role = match.group().decode()
+        if role not in source:
+            return role.strip()
+    if ("|>" in text and "<|" in text) or "[[" in text:
+        for tag in _TAG.finditer(text):
+            if tag.group() not in source:
+                return tag.group()
     return ""
 
 
@@ -147,30 +173,41 @@ _REFUSALS = re.compile(
     r"|我(?:无法|不能|没有办法)|(?:请|麻烦)(?:您|你)?(?:提供|给出|补充)|(?:您|你)(?:没有|未|尚未)提供|文本中没有|该文本(?:没有|不包含)"
     r")"
 )
-#: Phrases that only an assistant says of itself, wherever they stand.
-_ASSISTANT = (
-    "as an ai",
-    "i'm an ai",
-    "i am an ai",
-    "as a language model",
-    "as a large language model",
-    "my knowledge cutoff",
-    "i cannot fulfill",
-    "assist with that request",
-)
+#: Phrases that only an assistant says of itself, wherever they stand, by a word that every text with one has.
+_ASSISTANT = {
+    "an": ("as an ai", "i'm an ai", "i am an ai"),
+    "language": ("as a language model", "as a large language model"),
+    "knowledge": ("my knowledge cutoff",),
+    "cannot": ("i cannot fulfill",),
+    "that": ("assist with that request",),
+}
 _ASSISTANT_ZH = ("作为一个人工智能", "作为人工智能", "作为一个ai", "作为一个语言模型", "作为语言模型")
 #: A refusal opens an answer and is short: one that says more than this many characters has done the task after all.
 REFUSAL_CHARS = 1200
 
 
-def refusal(lower: str, source: str) -> str:
-    """The words with which an answer refuses and which its source does not have; else "". Both are lower-cased."""
-    match = _REFUSALS.match(lower)
-    if match and len(lower) <= REFUSAL_CHARS and match.group().strip() not in source:
-        return lower[match.start() : match.end() + 60].strip()
-    for phrase in _ASSISTANT if lower.isascii() else _ASSISTANT + _ASSISTANT_ZH:
-        at = lower.find(phrase)
-        following = lower[at + len(phrase) : at + len(phrase) + 1]
-        if at >= 0 and phrase not in source and not ("a" <= following <= "z"):
-            return lower[max(0, at - 20) : at + 60].strip()
+def refusal(answer: SourceText, words: Collection[str], source: SourceText) -> str:
+    """The words with which an answer refuses and which its source does not have; else "".
+
+    `words` are the answer's distinct words. Lower case is made only where a phrase may stand.
+    """
+    if len(answer.text) <= REFUSAL_CHARS and len(answer.lower) <= REFUSAL_CHARS:
+        match = _REFUSALS.match(answer.lower)
+        if match and match.group().strip() not in source.lower:
+            return answer.lower[match.start() : match.end() + 60].strip()
+    for phrase in _assistant_phrases(answer.text, words):
+        at = answer.lower.find(phrase)
+        if at < 0:
+            continue
+        following = answer.lower[at + len(phrase) : at + len(phrase) + 1]
+        if phrase not in source.lower and not ("a" <= following <= "z"):
+            return answer.lower[max(0, at - 20) : at + 60].strip()
     return ""
+
+
+def _assistant_phrases(text: str, words: Collection[str]) -> list[str]:
+    """The phrases that a text with these words may hold."""
+    phrases = [phrase for word, some in _ASSISTANT.items() if word in words for phrase in some]
+    if not text.isascii() and "作为" in text:
+        phrases.extend(_ASSISTANT_ZH)
+    return phrases
