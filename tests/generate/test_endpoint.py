@@ -359,8 +359,9 @@ def test_a_prompt_beyond_the_context_is_too_long_and_does_not_pass() -> None:
     ],
 )
 def test_retry_after_is_read_in_every_form(lines: str, seconds: float | None) -> None:
-    head = f"HTTP/1.1 429 Too Many Requests\r\n{lines}\r\n".encode()
-    assert retry_after(Reply(429, head, b""), now=1_000_000.0) == seconds
+    pairs = [line.encode().split(b":", 1) for line in lines.split("\r\n")]
+    headers = [(name.lower(), value) for name, value in pairs]
+    assert retry_after(Reply(429, headers, b""), now=1_000_000.0) == seconds
 
 
 def test_retry_after_comes_with_the_error() -> None:

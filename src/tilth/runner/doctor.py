@@ -24,6 +24,7 @@ from tilth.runner.reading import check_sources
 EXTRAS = {
     "web": "trafilatura",
     "hub": "huggingface_hub",
+    "proxy": "aiohttp",
     "local": "openvino_genai",
     "llamacpp": "xllamacpp",
 }
@@ -72,7 +73,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    core = ("aiohttp", "numpy", "orjson", "pyarrow", "pydantic", "tokenizers")
+    core = ("httptools", "numpy", "orjson", "pyarrow", "pydantic", "tokenizers")
     yield Finding(level="ok", subject="core", text=", ".join(f"{name} {_version(name)}" for name in core))
     for extra, module in EXTRAS.items():
         if importlib.util.find_spec(module) is not None:
