@@ -37,7 +37,7 @@ def pairs(text: str) -> list[dict[str, str]]:
     """
     found: list[_Pair] = []
     for line in text.split("\n"):
-        bare = line.strip(_EDGE)
+        bare = line.strip(_EDGE) if line else ""
         if not bare:
             continue
         question, answer, labelled = _question(bare, line)
@@ -85,9 +85,9 @@ def _counts(label: re.Match[str]) -> bool:
     """A. and Q) may be choices of a question: a letter alone is a label only before a colon, or with a number."""
     word = label.group()
     return (
-        label.group("q" if label.group("q") else "a").lower() not in ("a", "q")
-        or ":" in word
+        ":" in word
         or "：" in word
+        or label.group("q" if label.group("q") else "a").lower() not in ("a", "q")
         or any(map(str.isdigit, word))
     )
 

@@ -30,6 +30,8 @@ STOPWORDS_BY_LANGUAGE: dict[str, frozenset[str]] = {
     for language, words in _PROFILES.items()
 }
 _ENGLISH = STOPWORDS_BY_LANGUAGE["en"]
+#: The commonest words of all other languages together.
+_OTHERS = frozenset().union(*(words for language, words in STOPWORDS_BY_LANGUAGE.items() if language != "en"))
 #: English words that say nothing of a text's subject.
 STOPWORDS_WORDS = (
     "about after again all any because before being between both could did does doing down during each few further "
@@ -89,6 +91,8 @@ def _latin(words: Sequence[str]) -> str:
     english = _hits(_ENGLISH, sample)
     if english >= 2 * floor:
         return "en"
+    if len(list(filter(_OTHERS.__contains__, sample))) <= max(english, floor):
+        return "en" if english > floor else ""  # no other has as many
     best, language = floor, ""
     for name, profile in STOPWORDS_BY_LANGUAGE.items():
         hits = english if name == "en" else _hits(profile, sample)

@@ -40,6 +40,8 @@ _TENS = {
 _AMOUNTS = {word: float(amount) for word, amount in (_ONES | _TENS).items()}
 _NUMBER_WORDS = frozenset(_AMOUNTS)
 _BIG = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "dozen": 12}
+#: All but the first bytes that Chinese numerals have in UTF-8.
+_NOT_HAN_LEAD = bytes(byte for byte in range(256) if not 0xE3 <= byte <= 0xE9)
 #: Letters; all other bytes divide number words.
 _LATIN_BYTES = bytes(byte if 97 <= byte <= 122 else 32 for byte in range(256))
 _HAN_DIGITS = {char: "零一二三四五六七八九".index(char) for char in "零一二三四五六七八九"} | {
@@ -119,8 +121,9 @@ def values_of(lower: str, numbers: Collection[str] | None = None) -> Values:
     plain = set(map(value, numbers))
     found = _SCALED.findall(lower) if numbers else ()
     scaled = {value(number) * _SCALES[scale.strip()] for number, scale in found}
-    words = set(_english(lower.encode("utf-8", "replace").translate(_LATIN_BYTES).decode("ascii").split()))
-    han = {_han(run) for run in _HAN_NUMBER.findall(lower)} if not lower.isascii() else set()
+    data = lower.encode("utf-8", "replace")
+    words = set(_english(data.translate(_LATIN_BYTES).decode("ascii").split()))
+    han = {_han(run) for run in _HAN_NUMBER.findall(lower)} if data.translate(None, _NOT_HAN_LEAD) else set()
     exact = frozenset(_round(item) for item in plain | scaled | words | han)
     stated = tuple(sorted(plain | scaled))[:_ROUNDED]
     return Values(exact, tuple(amount for amount in stated if amount != int(amount)), stated)
