@@ -1,9 +1,16 @@
 """The endpoint engine against real servers on the loopback: every status, every way to break, and no key anywhere."""
 
 import asyncio
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -643,3 +650,51 @@ def test_the_table_opens_every_engine_that_needs_no_extra() -> None:
     two = open_engines(ModelSpec(engine="endpoint", model="m", urls=("http://a", "http://b")))
     assert [member.caps.max_in_flight for member in two] == [256, 256]
     assert describe_engine(ModelSpec(engine="fake"))["name"] == "fake"
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed; it makes the certificate for this test")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def _tls_server(certificate: Path, key: Path, stop: threading.Event) -> tuple[int, threading.Thread]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.1)
+
+    def talk() -> None:
+        with listener:
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    plain, _ = listener.accept()
+                    plain.settimeout(5)
+                    with context.wrap_socket(plain, server_side=True) as connection:
+                        while data := connection.recv(65536):
+                            connection.sendall(OK if data.startswith(b"POST") else reply(b"", b"404 Not Found"))
+
+    thread = threading.Thread(target=talk, daemon=True)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+def test_a_server_behind_tls_is_asked_and_one_with_an_unknown_certificate_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = _certificate(tmp_path)
+    stop = threading.Event()
+    port, thread = _tls_server(certificate, key, stop)
+    try:
+        with pytest.raises(UserError, match=r"(?i)certificate"):
+            answer_of(make_spec(f"https://localhost:{port}/v1"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert answer_of(make_spec(f"https://localhost:{port}/v1")).text == "hello"
+    finally:
+        stop.set()
+        thread.join()

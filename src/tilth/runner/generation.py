@@ -134,7 +134,9 @@ async def _run_parts(
     control.on_stop(drain)
 
     def counts() -> dict[str, Any]:
-        return worker_counts(worker, spend, stage, pool)
+        told = worker_counts(worker, spend, stage, pool)
+        # rules run in this very process, so there is never anything else to wait for
+        return {**told, "limiting": "this machine's CPU"} if spec.engine == "extractive" else told
 
     ticker = asyncio.create_task(_tick(lambda: report(Report(counts=counts()))))
     try:
