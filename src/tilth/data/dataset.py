@@ -67,7 +67,7 @@ def write_shard(path: Path, table: pa.Table) -> None:
     write_atomic(
         path,
         lambda temporary: pq.write_table(
-            table, temporary, compression="zstd", compression_level=3, row_group_size=10_000, store_schema=False
+            table, temporary, compression="zstd", compression_level=1, row_group_size=10_000, store_schema=False
         ),
     )
 

@@ -19,6 +19,8 @@ _INLINE_ANSWER = re.compile(
     r"[?？][ \t*_]{0,6}(?:A(?:nswer)?|答案?|回答)[ \t]?[0-9]{0,3}[ \t*_]{0,4}[:：][ \t*_]{0,4}", re.IGNORECASE
 )
 _BOLD_QUESTION = re.compile(r"\*\*(?P<q>[^*\n]{3,300}[?？])[*: \t]{2,6}(?P<a>[^\n]+)")
+#: First characters that no label and no number begins with.
+_PLAIN_START = frozenset("BCDEFGHIJKLMNOPRSTUVWXYZbcdefghijklmnoprstuvwxyz")
 #: The longest line that is still read as a question.
 _QUESTION_CHARS = 400
 
@@ -36,9 +38,13 @@ def pairs(text: str) -> list[dict[str, str]]:
     Lines between a question and the label of its answer belong to the question: they are its choices.
     """
     found: list[_Pair] = []
-    for line in text.split("\n"):
-        bare = line.strip(_EDGE) if line else ""
+    for line in filter(None, text.split("\n")):
+        bare = line.strip(_EDGE)
         if not bare:
+            continue
+        if bare[0] in _PLAIN_START and bare[-1] not in "?？" and "**" not in line:
+            if found:  # no label, no question: a further line of the answer, as most lines are
+                found[-1].answer.append(bare)
             continue
         question, answer, labelled = _question(bare, line)
         if question:

@@ -14,7 +14,7 @@ from tilth.prompts.known import KNOWN_PARSERS
 from tilth.recipe import Checks, Policy
 
 #: Raise it when the same answer and plan could get another judgement: `tilth reparse` then judges it again.
-CHECKS_VERSION = 2
+CHECKS_VERSION = 3
 
 _POLICIES: tuple[str, ...] = get_args(Policy)
 

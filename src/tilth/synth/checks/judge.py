@@ -34,6 +34,9 @@ Signal = float | int | str
 
 #: Shares of fewer n-grams than this say nothing.
 _LEAST_GRAMS = 20
+#: An answer that shares this much of its words with the source is in the source's language, and the source's need not be
+#: named. Chosen: two languages share names, numbers and loan words only; the least that copy_low keeps is far below.
+_SAME_LANGUAGE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class _Case:
 
     __slots__ = (
         "_grams",
+        "_held",
         "answer",
         "finish",
         "plan",
@@ -79,6 +83,7 @@ class _Case:
         self.total = max(0, len(words) - self.size + 1)  # n-grams
         self.repeats_most, self.words = repeats_most(words, self.size)
         self._grams: list[Gram] | None = None
+        self._held: bytes | None = None
         self.signals: dict[str, Signal] = {"chars": len(self.read.text), "words": len(words)}
 
     @property
@@ -87,6 +92,18 @@ class _Case:
         if self._grams is None:
             self._grams = grams_of(self.answer.words, self.size)
         return self._grams
+
+    @property
+    def held(self) -> bytes:
+        """A byte for each word of the answer: 1 where the source has it."""
+        if self._held is None:
+            self._held = known(self.answer.words, self.source.wordset)
+        return self._held
+
+    @property
+    def words_share(self) -> float:
+        """Share of the answer's words that the source has."""
+        return self.held.count(1) / len(self.held) if self.held else 0.0
 
     @property
     def content(self) -> dict[str, Any] | None:
@@ -211,19 +228,21 @@ def _other_format(name: str) -> Callable[[_Case], str | None]:
 
 def _language(case: _Case) -> str | None:
     wanted = case.plan.output_language
-    if wanted == "source":
-        wanted = case.source.language
     seen = case.answer.language
     case.signals["language"] = seen or "unknown"
-    if not seen or seen == wanted or not known_language(wanted):
+    if not seen or (wanted == "source" and case.words_share >= _SAME_LANGUAGE_SHARE):
+        return None
+    if wanted == "source":
+        wanted = case.source.language
+    if seen == wanted or not known_language(wanted):
         return None
     return f"expected {wanted}; saw {seen}"
 
 
 def _copy_high(case: _Case) -> str | None:
     limit = case.thresholds["copy_high_max"]
-    held = known(case.answer.words, case.source.wordset)
-    case.signals["words_share"] = round(held.count(1) / len(held), 4) if held else 0.0
+    held = case.held
+    case.signals["words_share"] = round(case.words_share, 4)
     most = windows(held, case.size)
     # below 20 n-grams a rewrite has no room to differ
     if case.total < _LEAST_GRAMS or most <= limit * case.total:
