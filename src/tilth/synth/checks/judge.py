@@ -34,7 +34,7 @@ Signal = float | int | str
 
 #: Shares of fewer n-grams than this say nothing.
 _LEAST_GRAMS = 20
-#: An answer that shares this much of its words with the source is in the source's language, and the source's need not be
+#: An answer that shares this much of its words with the source is in its language, and that language need not be
 #: named. Chosen: two languages share names, numbers and loan words only; the least that copy_low keeps is far below.
 _SAME_LANGUAGE_SHARE = 0.5
 
