@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tilth.base.version import VERSION
 
 if TYPE_CHECKING:
-    from tilth.api import Recipe, estimate, load_recipe, preview, run
+    from tilth.api import Recipe, estimate, load_recipe, preview, reparse, run, stitched
 
-__all__ = ["Recipe", "__version__", "estimate", "load_recipe", "preview", "run"]
+__all__ = ["Recipe", "__version__", "estimate", "load_recipe", "preview", "reparse", "run", "stitched"]
 
 __version__ = VERSION
 

@@ -20,9 +20,22 @@ from tilth.runner.identity import OnDrift
 from tilth.runner.pilot import Watch, check_forecast, choose, forecast
 from tilth.runner.session import Options, read_ledger
 from tilth.runner.session import run as run_recipe
+from tilth.runner.stitch import Stitched, stitched
 from tilth.view.samples import write_samples
 
-__all__ = ["Estimate", "Previewed", "Recipe", "RunResult", "estimate", "load_recipe", "preview", "reparse", "run"]
+__all__ = [
+    "Estimate",
+    "Previewed",
+    "Recipe",
+    "RunResult",
+    "Stitched",
+    "estimate",
+    "load_recipe",
+    "preview",
+    "reparse",
+    "run",
+    "stitched",
+]
 
 ESTIMATE = "estimate.json"
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from recipes import make_documents, make_recipe, rows_of
 
-from tilth.api import preview, reparse, run
+from tilth.api import preview, reparse, run, stitched
 from tilth.base.errors import BudgetReached, ConfigError, DriftError, SourceError, StorageError, UserError
 from tilth.base.files import read_json
 from tilth.generate.fakeserver.config import FakeConfig
@@ -445,6 +445,11 @@ def test_a_long_document_is_cut_into_windows_that_cover_it_and_says_so_in_the_ro
     assert all(text[one[2] : other[1]].strip() == "" for one, other in itertools.pairwise(spans))
     assert {row["cut_how"] for row in rows} == {"bytes"}
     assert all(len(text[start:end].encode()) <= 1000 for _, start, end in spans)
+    kept = rows_of(tmp_path / "run")
+    (whole,) = stitched(tmp_path / "run", "rephrased")
+    assert (whole.doc_id, whole.prompt, whole.windows) == ("long", "summarize", len(spans))
+    assert len(whole.missing) == len(spans) - len(kept)
+    assert whole.text == "\n\n".join(row["text"] for row in sorted(kept, key=lambda row: row["window"]))
 
 
 def test_a_step_can_take_the_samples_of_another(tmp_path: Path) -> None:
