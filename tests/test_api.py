@@ -12,7 +12,7 @@ def test_the_public_names_are_sorted_documented_and_what_the_api_has() -> None:
 
 
 def test_the_function_stays_the_function_after_its_package_is_imported() -> None:
-    import tilth.runner.session  # noqa: F401 - the import is what the test is about
+    import tilth.runner.session
 
     assert callable(tilth.run)
 
