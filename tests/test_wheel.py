@@ -28,7 +28,7 @@ def test_the_wheel_alone_runs_help_and_the_demo(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "tilth[web]" in done.stderr
     subprocess.run(
-        [python, "-m", "pip", "install", "-q", *constraints, "trafilatura", "warcio"], check=True, capture_output=True
+        [python, "-m", "pip", "install", "-q", *constraints, f"{wheel}[web]"], check=True, capture_output=True
     )
     done = subprocess.run([tilth, "run", "demo"], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
