@@ -225,14 +225,13 @@ class Worker:
     async def _finish(self, shard: Shard) -> None:
         job = self._job
         try:
-            if self._stopped is None or shard.done:
-                if job.journal is not None:
-                    job.journal.close_part(shard.part)
-                marker = make_marker(shard)
-                if job.only is None:
-                    await asyncio.to_thread(write_parts, job.folder, shard)
-                    await asyncio.to_thread(write_marker, job.folder, marker)
-                self._on_shard(marker)
+            if job.journal is not None:
+                job.journal.close_part(shard.part)
+            marker = make_marker(shard)
+            if job.only is None:
+                await asyncio.to_thread(write_parts, job.folder, shard)
+                await asyncio.to_thread(write_marker, job.folder, marker)
+            self._on_shard(marker)
         except TilthError as error:
             self.stop(error)
         finally:
