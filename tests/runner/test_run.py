@@ -226,6 +226,30 @@ def test_a_source_that_changed_is_refused_and_keep_goes_on_with_what_was_read(tm
     assert digests(tmp_path / "run") == before
 
 
+def test_a_changed_source_read_anew_asks_only_for_what_changed(tmp_path: Path) -> None:
+    make_documents(tmp_path / "docs" / "a.parquet", 10)
+    make_documents(tmp_path / "docs" / "b.parquet", 10, first=100)
+    execution = {"shard_rows": 5}
+    with serve() as server:
+        recipe = make_recipe(tmp_path / "docs", server.url, checks={"retries": 0}, execution=execution)
+        run(recipe, tmp_path / "run", page=False)
+        make_documents(tmp_path / "docs" / "a.parquet", 13, first=-3)  # three rows more, at the front
+        with pytest.raises(DriftError, match="--regenerate"):
+            run(recipe, tmp_path / "run", page=False)
+        assert server.stats()["requests"] == 20
+        run(recipe, tmp_path / "run", on_drift="regenerate", page=False)
+        assert server.stats()["requests"] == 23
+        assert server.stats()["duplicates"] == 0
+        make_documents(tmp_path / "docs" / "a.parquet", 2)
+        (tmp_path / "docs" / "b.parquet").unlink()
+        result = run(recipe, tmp_path / "run", on_drift="regenerate", page=False)
+        assert server.stats()["requests"] == 23
+    assert result.ledger["steps"][1]["ledger"]["in"] == 2
+    rows = rows_of(tmp_path / "run") + rows_of(tmp_path / "run", dropped=True)
+    assert {row["doc_id"] for row in rows} == {"doc-0", "doc-1"}
+    assert verify_run(tmp_path / "run").sound
+
+
 def test_a_missing_column_is_said_before_any_call(tmp_path: Path) -> None:
     source = make_documents(tmp_path / "docs.parquet", 3)
     with serve() as server:

@@ -23,7 +23,7 @@ from tilth.recipe import Budget
 from tilth.runner.identity import generation_fingerprint, reading_fingerprint
 from tilth.runner.local import Control, LocalExecutor, Report
 from tilth.runner.pool import open_pool
-from tilth.runner.shard import Fingerprints, add_ledgers, check_ledger, is_done, read_marker
+from tilth.runner.shard import Fingerprints, add_ledgers, check_ledger, is_done, read_marker, remove_strays
 from tilth.runner.spend import Spend
 from tilth.runner.worker import Job, Worker, closing
 from tilth.stage import GenerationStage, Identity, Outcome, Unit
@@ -335,6 +335,7 @@ class GenerationRun:
             self._rate = (now, done, tokens)
 
     def _write_manifest(self, identity: Identity, marks: dict[str, Fingerprints]) -> None:
+        remove_strays(self._folder, set(marks))
         markers = [read_marker(self._folder, part) for part in marks]
         ledger = add_ledgers([marker["ledger"] for marker in markers if marker])
         check_ledger(self._step, ledger)

@@ -144,8 +144,8 @@ def _new_files(state: dict[str, Any], files: tuple[SourceFile, ...], on_drift: O
     if changes and on_drift != "keep":
         rows = sum(change.rows for change in changes)
         choices = (
-            "choose one: --keep (go on with the documents as they were read) or --new-run (read everything anew in "
-            "another run folder)."
+            "choose one: --keep (go on with the documents as they were read), --regenerate (read the sources anew, "
+            "ask for what changed) or --new-run (leave this run as it is)."
         )
         lines = [
             f"the sources of this run changed since they were read; {rows:,} documents are touched:",

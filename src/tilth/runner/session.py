@@ -6,6 +6,7 @@ wrong with sources, prompts, prices or identity is found before the first model 
 
 import datetime
 import platform
+import shutil
 import sys
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tilth.base.errors import ConfigError, StopRun, TilthError
+from tilth.base.errors import ConfigError, DriftError, StopRun, TilthError
 from tilth.base.files import read_json, storage_errors, write_bytes, write_json
 from tilth.base.log import EventLog
 from tilth.base.progress import Snapshot
@@ -29,6 +30,7 @@ from tilth.runner.generation import GenerationRun, Pass, Totals
 from tilth.runner.identity import OnDrift, settle_identity
 from tilth.runner.lock import lease
 from tilth.runner.reading import check_sources, pinned, read_step
+from tilth.runner.regroup import announce, is_pending, regroup, settle
 from tilth.runner.shard import add_ledgers, check_ledger, read_marker
 from tilth.runner.spend import open_session, past_sessions
 from tilth.stage import Outcome, Unit
@@ -102,6 +104,7 @@ class _Session:
                         self._read(name, sources[name])
                 else:
                     self._generate(name, plan_path, keep=keep[name])
+            settle(plan.run_dir)
             ended = "finished"
         except StopRun as error:
             ended = f"stopped: {type(error).__name__}"
@@ -154,9 +157,18 @@ class _Session:
         def progress(kept: int) -> None:
             self._on_snapshot(Snapshot(step=name, phase="reading", done=kept, kept=kept, started=started))
 
-        read_step(
-            folder, spec, pinned(folder, spec), files, recipe.execution.shard_rows, self._options.on_drift, progress
-        )
+        def read(found: tuple[SourceFile, ...]) -> None:
+            on_drift = self._options.on_drift
+            read_step(folder, spec, pinned(folder, spec), found, recipe.execution.shard_rows, on_drift, progress)
+
+        try:
+            read(files)
+        except DriftError:
+            if self._options.on_drift != "regenerate":
+                raise
+            announce(self._plan.run_dir)
+            shutil.rmtree(folder)
+            read(check_sources(pinned(folder, spec)))
 
     def _generate(self, name: str, plan_path: Path, *, keep: bool) -> None:
         options = self._options
@@ -169,6 +181,10 @@ class _Session:
             before=self._before + self._usage,
             on_outcome=options.on_outcome,
         )
+        if is_pending(self._plan.run_dir):
+            source = self._plan.folder(self._plan.step(name).source or "")
+            copied = regroup(self._plan.folder(name) / "journal", source)
+            self._log.event("regrouped", step=name, answers=copied)
         generation = GenerationRun(self._plan, name, go, self._on_snapshot, self._on_usage)
         try:
             generation.run(plan_path)

@@ -165,6 +165,14 @@ def read_marker(folder: Path, part: str) -> dict[str, Any] | None:
     return value
 
 
+def remove_strays(folder: Path, parts: set[str]) -> None:
+    """Take away shards that no part of the source makes any more; their answers stay in the journal."""
+    for pattern in ("part-*.parquet", "dropped/part-*.parquet", "state/part-*.json"):
+        for path in folder.glob(pattern):
+            if path.stem not in parts:
+                path.unlink()
+
+
 def is_done(folder: Path, part: str, fingerprints: Fingerprints, *, retry_passing: bool) -> bool:
     """True when the shard was made under these fingerprints; `retry_passing` asks too that no row is left to try."""
     marker = read_marker(folder, part)
