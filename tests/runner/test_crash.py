@@ -18,8 +18,8 @@ def test_a_killed_run_ends_with_the_bytes_of_one_left_alone(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_hundred_random_kills_lose_nothing_double_nothing_and_mix_nothing(tmp_path: Path) -> None:
-    source = make_documents(tmp_path / "docs.parquet", 80)
-    report = crash_test(make_recipe(source, prompts=["faq", "math"]), tmp_path, kills=100, rows=80, seed=7, say=print)
+    source = make_documents(tmp_path / "docs.parquet", 100)
+    report = crash_test(make_recipe(source, prompts=["faq", "math"]), tmp_path, kills=100, rows=100, seed=7, say=print)
     print(report.text())
     assert report.passed, report.text()
 
