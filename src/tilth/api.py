@@ -11,7 +11,6 @@ from typing import Any, Literal
 from tilth.base.errors import ConfigError, StopRun, StorageError
 from tilth.base.files import read_json, write_json
 from tilth.base.progress import Snapshot
-from tilth.cost import load_price
 from tilth.data.dataset import read_manifest
 from tilth.plan import load_stage, make_plan
 from tilth.recipe import Budget, Recipe, load_recipe
@@ -170,8 +169,7 @@ def estimate(
     spec = recipe.steps[name].rephrase
     assert spec is not None
     plan = make_plan(recipe, base, folder)
-    prices = plan.recipe.execution.prices
-    price = load_price(Path(prices) if prices else None, spec.model.price)
+    price = plan.price(name)
     found = forecast(sampled, watch, price, spec.model.gpus * max(len(spec.model.urls), 1), recipe.seed)
     plain = {quantity: asdict(interval) for quantity, interval in found.items()}
     if spec.model.engine == "extractive":  # the pilot ran in one process, the run takes a core a shard

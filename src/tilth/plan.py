@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from tilth.base.errors import ConfigError
 from tilth.base.files import read_json, write_json
+from tilth.cost import Price, load_price
 from tilth.recipe import Recipe, Rephrase, Step
 from tilth.stage import GenerationStage
 
@@ -34,6 +35,11 @@ class Plan:
     def step(self, name: str) -> Step:
         """A step by name."""
         return self.recipe.steps[name]
+
+    def price(self, name: str) -> Price | None:
+        """The price of a generation step's model, where the recipe names one; raises `ConfigError` on mistakes."""
+        prices = self.recipe.execution.prices
+        return load_price(Path(prices) if prices else None, self.generation(name).model.price)
 
     def generation(self, name: str) -> Rephrase:
         """The settings of a generation step."""

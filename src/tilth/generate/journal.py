@@ -47,11 +47,6 @@ class Record:
     completion: Completion | None = None
     error: tuple[EngineErrorKind, str] | None = None
 
-    @property
-    def request_id(self) -> str:
-        """What a sample names as the source of its text."""
-        return f"{self.row}.{self.call}"
-
     def result(self) -> Completion:
         """The completion; raises the journalled error."""
         if self.completion is None:
@@ -73,6 +68,11 @@ _FIELDS = (
     "attempt",
     "logprobs",
 )
+
+
+def request_id(row: str, call: int) -> str:
+    """What a sample names as the source of its text: the journal's key in one word."""
+    return f"{row}.{call}"
 
 
 def make_record(

@@ -14,7 +14,7 @@ from tilth.base.errors import Interrupted
 from tilth.base.fingerprint import fingerprint
 from tilth.base.log import EventLog
 from tilth.base.progress import Snapshot
-from tilth.cost import Usage, load_price
+from tilth.cost import Usage
 from tilth.data.dataset import MANIFEST, Manifest, describe_shard, read_manifest, write_manifest
 from tilth.generate.journal import Journal
 from tilth.generate.loop import run as run_loop
@@ -103,8 +103,7 @@ async def _run_parts(
     spec = settings.model
     if go.max_in_flight is not None:
         spec = spec.model_copy(update={"max_in_flight": go.max_in_flight})
-    prices = plan.recipe.execution.prices
-    price = load_price(Path(prices) if prices else None, spec.price)
+    price = plan.price(step)
     pool = open_pool(spec, plan.recipe.seed, log) if go.calls else None
     durable = plan.recipe.execution.journal
     journal = Journal(folder / "journal", go.session) if go.calls and durable else None
@@ -220,7 +219,8 @@ class GenerationRun:
         self._on_usage = on_usage
         self._started = time.monotonic()
         self._documents = 0  # in the parts of this pass
-        self._currency = _currency(plan, step)
+        price = plan.price(step)
+        self._currency = price.currency if price else "USD"
         self._round = 0
         self._rate: tuple[float, int, int] = (self._started, 0, 0)
         self._speeds = (0.0, 0.0)
@@ -355,12 +355,6 @@ class GenerationRun:
                 },
             ),
         )
-
-
-def _currency(plan: Plan, step: str) -> str:
-    prices = plan.recipe.execution.prices
-    price = load_price(Path(prices) if prices else None, plan.generation(step).model.price)
-    return price.currency if price else "USD"
 
 
 def worker_count(plan: Plan, step: str) -> int:

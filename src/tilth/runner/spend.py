@@ -21,8 +21,8 @@ from tilth.generate.journal import Torn, read_segment
 from tilth.generate.request import Completion, Request
 from tilth.recipe import Budget
 
-#: Bytes a prompt token has at least in practice; used only to reserve before the server has counted. Measured on
-#: English and Chinese text with 32k-150k vocabularies: 3 to 5 bytes a token.
+#: Bytes a prompt token is taken to have when a request is reserved, before the server has counted. Chosen, not
+#: measured: low for ordinary English and Chinese; text with more tokens than that can pass a cap by the difference.
 _BYTES_A_TOKEN = 2
 
 
@@ -43,7 +43,6 @@ class Spend:
     before: Usage
     gpus: int = 0
     now: Usage = field(default_factory=Usage)
-    reused: int = 0
     started: float = field(default_factory=time.monotonic)
     _tokens: int = 0
     _money: float = 0.0
@@ -52,9 +51,7 @@ class Spend:
 
     def total(self) -> Usage:
         """Everything spent on this run so far, earlier sessions included."""
-        seconds = time.monotonic() - self.started
-        session = self.now + Usage(seconds=seconds, gpu_seconds=seconds * self.gpus)
-        return self.before + session + Usage(money=self._gpu_money(seconds))
+        return self.before + self.session()
 
     def session(self) -> Usage:
         """What this session spent."""
@@ -85,13 +82,10 @@ class Spend:
         self._in_flight -= 1
         if completion is not None:
             self.now = self.now + usage_of(completion, self.price)
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        self.wake()
 
     def wake(self) -> None:
-        """Let every waiting request look again: the run is stopping."""
+        """Let every waiting request look again: others settled, or the run is stopping."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from tilth.base.errors import CorruptData
 from tilth.data.dataset import Manifest, file_digest, read_manifest
 from tilth.data.schema import DOCUMENTS, DROPPED, SAMPLES
-from tilth.generate.journal import Torn, load_part
+from tilth.generate.journal import Torn, load_part, request_id
 from tilth.plan import Plan, load_plan
 from tilth.runner.reading import IdSet
 from tilth.runner.session import read_ledger
@@ -101,7 +101,7 @@ def _check_generated(folder: Path, part: str, ids: IdSet, *, journalled: bool) -
         yield str(error)
         return
     yield from (_say_torn(cut) for cut in torn if cut.bytes > 0 and not _is_tail(cut))
-    have = {f"{row}.{call}" for row, call in index}
+    have = {request_id(row, call) for row, call in index}
     missing = [item for item in _column(folder / f"{part}.parquet", "request_id") if item not in have]
     if missing:
         yield f"{folder}/{part}: {len(missing)} samples name an answer that the journal lacks, such as {missing[0]}"

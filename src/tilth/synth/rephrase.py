@@ -16,6 +16,7 @@ from tilth.base.fingerprint import fingerprint, text_hash
 from tilth.base.random import seed_of
 from tilth.generate.engines.local.resolve import counter_for
 from tilth.generate.fit import FIT_VERSION, Fitter, Piece, TooLong
+from tilth.generate.journal import request_id
 from tilth.generate.model import ModelSpec
 from tilth.generate.request import Completion, Request
 from tilth.prompts.prompt import Drawn, Prompt, draw, find, load_library, render
@@ -271,7 +272,7 @@ def _answer(request: Request, completion: Completion, call: int) -> dict[str, An
     return {
         "engine_version": completion.engine,
         "seed": request.seed,
-        "request_id": f"{request.row}.{call}",
+        "request_id": request_id(request.row, call),
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
