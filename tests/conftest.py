@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A red suite must mean a change, so the examples are the same on every run; `--hypothesis-profile=search` looks for new
+# ones, and what it finds becomes a test or an @example.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("search", derandomize=False, max_examples=2000)
+settings.load_profile("repeatable")
 
 PROJECT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "localhost", "::1")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_help import batches_of, read_all, spec_of, texts, write_parquet
@@ -102,13 +104,34 @@ def test_any_damage_to_a_parquet_file_is_an_error_or_adds_up(rows: list[str], pl
     with tempfile.TemporaryDirectory() as folder:
         path = write_parquet(Path(folder) / "a.parquet", {"text": pa.array(rows, pa.string())}, row_group_size=7)
         data = bytearray(path.read_bytes())
-        data[place % (len(data) // 2)] ^= flip  # the first half: pages; a damaged footer has its own test
+        footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")  # a damaged footer has its own tests
+        data[place % footer] ^= flip
         path.write_bytes(bytes(data))
         try:
             batches = batches_of(Path(folder), spec_of("a.parquet"))
         except SourceError:
             return
     assert sum(batch.inputs for batch in batches) == len(rows)
+
+
+def test_a_footer_that_contradicts_itself_about_the_number_of_rows_is_refused(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", {"text": pa.array(["one", "two"], pa.string())})
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    refused = 0
+    for place in range(footer, len(whole) - 8):
+        data = bytearray(whole)
+        data[place] ^= 1
+        path.write_bytes(bytes(data))
+        try:
+            seen = pq.read_metadata(path)
+        except (OSError, pa.ArrowException):  # the flip broke the footer's own encoding, which is another test's case
+            continue
+        if seen.num_rows != 2:
+            refused += 1
+            with pytest.raises(SourceError, match="one count of rows"):
+                batches_of(tmp_path, spec_of("a.parquet"))
+    assert refused
 
 
 @_SETTINGS

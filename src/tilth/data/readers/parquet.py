@@ -45,6 +45,7 @@ def check(file: SourceFile, spec: SourceSpec) -> Head:
     """The footer's names and types; raises `SourceError` for what is no Parquet file or has unusable columns."""
     with _opened(file) as parquet:
         schema, count = parquet.schema_arrow, parquet.metadata.num_rows
+        _check_counts(file, parquet.metadata, spec.columns.text)
     kinds = {}
     for role, name in spec.columns.named().items():
         places = schema.get_all_field_indices(name)
@@ -61,6 +62,25 @@ def check(file: SourceFile, spec: SourceSpec) -> Head:
                 )
             kinds[role] = kind
     return Head(columns=tuple(schema.names), kinds=kinds, empty=count == 0)
+
+
+def _check_counts(file: SourceFile, footer: Any, name: str) -> None:
+    """A footer says three times how many rows there are; raises `SourceError` where it contradicts itself."""
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    seen = {"the file": footer.num_rows, "its row groups": sum(group.num_rows for group in groups)}
+    flat = [
+        place
+        for place in range(footer.num_columns)
+        if (column := footer.schema.column(place)).path == name and not column.max_repetition_level
+    ]
+    if flat:
+        seen[f"the column {name!r}"] = sum(group.column(flat[0]).num_values for group in groups)
+    if len(set(seen.values())) > 1:
+        said = ", ".join(f"{count:,} in {what}" for what, count in seen.items())
+        raise SourceError(
+            f"expected one count of rows in the footer of {file.uri}; saw {said}. The footer is damaged: write the "
+            "file again, or leave it out."
+        )
 
 
 def batches(file: SourceFile, spec: SourceSpec, batch_rows: int) -> Iterator[Batch]:
