@@ -1,93 +1,17 @@
-"""The recipe: which stages make which datasets from which sources. It is data, from YAML or from Python.
-
-Unknown keys fail with the nearest known one. The resolved recipe is stored with every run and runs again from there.
-"""
+"""Recipes from files and mappings: checked whole, with the nearest known key for an unknown one."""
 
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tilth.base.errors import ConfigError
-from tilth.data.source import SourceSpec
-from tilth.generate.model import Fit, ModelSpec, Sampling
+from tilth.recipe.model import Recipe, Step
 
-_SHIPPED = Path(__file__).parent / "recipes"
-
-Policy = Literal["keep", "flag", "drop", "retry"]
-
-
-class Checks(BaseModel):
-    """What happens to an answer that fails a check. Names and defaults: `tilth checks`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    policies: dict[str, Policy] = Field(default_factory=dict)  # check name -> policy, over the check's default
-    thresholds: dict[str, float] = Field(default_factory=dict)  # threshold name -> value, over the default
-    retries: int = Field(1, ge=0)  # answers drawn again, with another seed, where a check says retry
-
-
-class Rephrase(BaseModel):
-    """Settings of the rephrasing stage."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prompts: tuple[str, ...] = Field(min_length=1)
-    prompt_folders: tuple[str, ...] = ()  # searched before the shipped library
-    model: ModelSpec = ModelSpec()
-    sampling: Sampling = Sampling()
-    fit: Fit = Fit()
-    checks: Checks = Checks()
-    route: bool = True  # False: every document goes to every prompt
-    source_column: str = "text"
-
-
-class Step(BaseModel):
-    """One step: exactly one of the operations, and the step its rows come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    read: SourceSpec | None = None
-    rephrase: Rephrase | None = None
-    source: str | None = Field(None, alias="from")
-
-
-class Budget(BaseModel):
-    """Hard caps over the whole run, resumes included. None: no cap."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    money: float | None = Field(None, gt=0)  # in the price file's currency
-    tokens: int | None = Field(None, gt=0)  # prompt and completion
-    hours: float | None = Field(None, gt=0)  # wall clock of generation
-
-
-class Execution(BaseModel):
-    """How fast and where. Never part of the identity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    workers: int = Field(0, ge=0)  # processes; 0: one, or one a core for an engine that is CPU-bound
-    shard_rows: int = Field(2000, gt=0)  # documents a shard; decided when documents are first read
-    salvage_rounds: int = Field(2, ge=0)  # rounds at the end for rows that failed for passing reasons
-    prices: str | None = None  # the user's own price file
-    journal: bool = True
-
-
-class Recipe(BaseModel):
-    """A whole run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    version: int = Field(1, ge=1)
-    seed: int = Field(0, ge=0)
-    steps: dict[str, Step] = Field(min_length=1)
-    budget: Budget = Budget()
-    execution: Execution = Execution()
+_SHIPPED = Path(__file__).parents[1] / "recipes"
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -1,0 +1,1 @@
+"""Labels: discipline and difficulty, annotators, and how far they agree."""

@@ -1,0 +1,1 @@
+"""The study: arms, seeds, power, statistics, verdict."""
