@@ -33,7 +33,7 @@ def test_every_shipped_recipe_loads_and_survives_its_own_dump(name: str, tmp_pat
         (changed(budgett={}), "did you mean 'budget'"),
         (changed(steps={"d": {"read": {"source": ["a"], "formt": "csv"}}}), "steps.d.read.formt: unknown key"),
         (changed(name="../up"), "name"),
-        (changed(steps={"d": {}}), "exactly one of read, rephrase"),
+        (changed(steps={"d": {}}), "exactly one of read, curate, rephrase"),
         (changed(steps={"../d": {"read": {"source": ["a"]}}}), "its folder"),
         (changed(steps={"r": {"from": "d", "rephrase": {"prompts": ["faq"]}}}), "needs from: one of the steps above"),
         (changed(budget={"money": -1}), "budget.money"),

@@ -13,7 +13,7 @@ from tilth.base.files import read_json, write_json
 from tilth.base.progress import Snapshot
 from tilth.data.dataset import read_manifest
 from tilth.plan import load_stage, make_plan
-from tilth.recipe import Budget, Recipe, load_recipe
+from tilth.recipe import Budget, Recipe, Step, load_recipe
 from tilth.runner.generation import worker_count
 from tilth.runner.identity import OnDrift
 from tilth.runner.pilot import Watch, check_forecast, choose, forecast
@@ -196,18 +196,17 @@ def pilot_run(
     on_snapshot: Callable[[Snapshot], None],
     budget: Budget | None = None,
 ) -> Any:
-    """Read the sources, choose documents, and send those through the first generation step; returns the choice."""
+    """Read and curate the sources, choose documents, and send those through the first generation step; returns the choice."""
     name = _first_generation(recipe)
     source = recipe.steps[name].source or ""
-    reading = recipe.model_copy(update={"steps": {source: recipe.steps[source]}})
-    if recipe.steps[source].read is None:
-        raise ConfigError(f"a pilot starts from a read step; step {name!r} comes from {source!r}. Run that one first.")
+    before = _upstream(recipe, name)
+    reading = recipe.model_copy(update={"steps": before})
     load_stage(make_plan(recipe, base, folder), name)  # mistakes in prompts show before the sources are read
     run_recipe(reading, base, folder, on_snapshot=on_snapshot)
     manifest = read_manifest(folder / source)
     assert manifest is not None
     sampled = choose(folder / source, manifest, rows, recipe.seed)
-    steps = {source: recipe.steps[source], name: recipe.steps[name]}
+    steps = {**before, name: recipe.steps[name]}
     execution = recipe.execution.model_copy(update={"workers": 1, "salvage_rounds": 0})
     run_recipe(
         recipe.model_copy(update={"steps": steps, "execution": execution}),
@@ -251,6 +250,15 @@ def _first_generation(recipe: Recipe) -> str:
     raise ConfigError(f"expected a rephrase step in recipe {recipe.name!r}; it has {', '.join(recipe.steps)}.")
 
 
+def _upstream(recipe: Recipe, name: str) -> dict[str, Step]:
+    """The steps that a step's rows come through, in the recipe's order."""
+    wanted = set(recipe.steps[name].sources)
+    for above, step in reversed(recipe.steps.items()):
+        if above in wanted:
+            wanted.update(step.sources)
+    return {above: step for above, step in recipe.steps.items() if above in wanted}
+
+
 def _has_rows(ledger: dict[str, Any]) -> bool:
     return any(step["ledger"]["in"] for step in ledger["steps"])
 
@@ -260,7 +268,7 @@ def _check_forecast(folder: Path, ledger: dict[str, Any]) -> dict[str, Any]:
     path = folder / ESTIMATE
     if ledger["state"] != "finished" or not path.exists():
         return ledger
-    step = next(item for item in ledger["steps"] if item["kind"] != "read")
+    step = next(item for item in ledger["steps"] if item["kind"] == "rephrase")
     cost = ledger["cost"]
     actual = {
         "units": step["ledger"]["in"],

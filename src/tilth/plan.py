@@ -13,12 +13,37 @@ from typing import Any, cast
 from tilth.base.errors import ConfigError
 from tilth.base.files import read_json, write_json
 from tilth.cost import Price, load_price
+from tilth.frames import CorpusStage, FrameStage
 from tilth.recipe import Recipe, Rephrase, Step
 from tilth.stage import GenerationStage
 
 _PACKAGE = "package://"
 #: Operation in a recipe -> "module:function" that builds the stage from its settings and the recipe's seed.
 STAGES = {"rephrase": "tilth.synth.rephrase:build"}
+#: Stage of a curate step -> "module:function" that builds it from its settings and the recipe's seed.
+CURATION = {
+    "licences": "tilth.curate.sources.licences:build",
+    "quotas": "tilth.curate.sources.quotas:build",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurationStage:
+    """A stage of a curate step and its place in the list, from 1."""
+
+    number: int
+    name: str
+    stage: FrameStage | CorpusStage
+
+    @property
+    def label(self) -> str:
+        """`3 near_duplicates`: how rows and reports name the stage."""
+        return f"{self.number} {self.name}"
+
+    @property
+    def folder(self) -> str:
+        """`3-near_duplicates`: the stage's own folder in the step's `stages/`."""
+        return f"{self.number}-{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +112,33 @@ def load_plan(path: Path) -> Plan:
 def load_stage(plan: Plan, step: str) -> GenerationStage:
     """Build the stage of a generation step."""
     name = STAGES["rephrase"]
-    module, _, function = name.partition(":")
-    build = cast("Callable[[Any, int], GenerationStage]", getattr(import_module(module), function))
+    build = cast("Callable[[Any, int], GenerationStage]", _function(name))
     stage = build(plan.generation(step), plan.recipe.seed)
     if not callable(stage) or not hasattr(stage, "expand") or not hasattr(type(stage), "VERSION"):
         raise ConfigError(
             f"expected {name} to build a stage with expand, a call and a VERSION; saw {type(stage).__name__}."
         )
     return stage
+
+
+def load_curation(plan: Plan, step: str) -> tuple[CurationStage, ...]:
+    """Build the stages of a curate step, in order; raises `UserError` for settings that cannot work."""
+    stages = []
+    for number, item in enumerate(plan.step(step).curate or (), start=1):
+        build = cast("Callable[[Any, int], FrameStage | CorpusStage]", _function(CURATION[item.name]))
+        stage = build(item.settings, plan.recipe.seed)
+        if not callable(stage) and not hasattr(stage, "gather"):
+            raise ConfigError(
+                f"expected {CURATION[item.name]} to build a stage with a call or with gather, decide and apply; saw "
+                f"{type(stage).__name__}."
+            )
+        stages.append(CurationStage(number=number, name=item.name, stage=stage))
+    return tuple(stages)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
 
 
 def _absolute(path: str, base: Path) -> str:

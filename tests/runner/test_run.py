@@ -480,7 +480,7 @@ def test_a_step_can_take_the_samples_of_another(tmp_path: Path) -> None:
     source = make_documents(tmp_path / "docs.parquet", 6)
     with serve() as server:
         recipe = make_recipe(source, server.url)
-        again = recipe.steps["rephrased"].model_copy(update={"source": "rephrased"})
+        again = recipe.steps["rephrased"].model_copy(update={"sources": ("rephrased",)})
         chained = recipe.model_copy(update={"steps": {**recipe.steps, "twice": again}})
         result = run(chained, tmp_path / "run")
     first, second = result.ledger["steps"][1:]

@@ -4,6 +4,8 @@
 was not kept, with its reason. Licence and origin travel from the first to the last.
 """
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 #: One row a document. `doc_id` is given by the source or a hash of content and origin.
@@ -30,6 +32,31 @@ REJECTS = pa.schema(
         pa.field("excerpt", pa.string()),  # at most 200 characters of what was seen
     ]
 )
+
+#: What curation adds to a document, in front of its `signals`.
+_CURATED = [
+    pa.field("source", pa.string(), nullable=False),  # the read step that the row came from
+    pa.field("source_hash", pa.string(), nullable=False),  # content hash of the text as it was read
+    pa.field("flags", pa.list_(pa.string())),  # what was noticed and is no ground to drop
+]
+
+
+def curated(signals: Mapping[str, pa.DataType], *, dropped: bool = False) -> pa.Schema:
+    """The columns of a curated dataset: DOCUMENTS, then where the row came from, then what was measured of it.
+
+    `signals` is one struct column with a typed field a signal; null where no stage measures anything. A dropped row has
+    its reason in front, what was seen, and the stage that dropped it.
+    """
+    measured = [pa.field("signals", pa.struct([pa.field(name, kind) for name, kind in signals.items()]))]
+    columns = [*DOCUMENTS, *_CURATED, *(measured if signals else [])]
+    return pa.schema([*_DROPPED_BY, *columns] if dropped else columns)
+
+
+_DROPPED_BY = [
+    pa.field("reason", pa.string(), nullable=False),
+    pa.field("detail", pa.string(), nullable=False),
+    pa.field("stage", pa.string(), nullable=False),  # its place in the list and its name: "3 near_duplicates"
+]
 
 _LINEAGE = [
     pa.field("sample_id", pa.string(), nullable=False),  # hash of doc_id, prompt name and window

@@ -3,6 +3,7 @@
 The resolved recipe is stored with every run and runs again from there.
 """
 
+from tilth.recipe.curate import CurateStage
 from tilth.recipe.load import (
     check_steps,
     dump_recipe,
@@ -17,6 +18,7 @@ from tilth.recipe.stages.rephrase import Checks, Policy, Rephrase
 __all__ = [
     "Budget",
     "Checks",
+    "CurateStage",
     "Execution",
     "Policy",
     "Recipe",

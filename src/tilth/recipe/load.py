@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tilth.base.errors import ConfigError
-from tilth.recipe.model import Recipe, Step
+from tilth.recipe.model import OPERATIONS, Recipe, Step
 
 _SHIPPED = Path(__file__).parents[1] / "recipes"
 
@@ -49,22 +49,37 @@ def check_steps(recipe: Recipe, where: str = "recipe") -> None:
     """Each step has one operation and comes from a step above it; raises `ConfigError`."""
     seen: list[str] = []
     for name, step in recipe.steps.items():
-        operations = [key for key in ("read", "rephrase") if getattr(step, key) is not None]
-        if len(operations) != 1:
+        if len(step.operations) != 1:
             raise ConfigError(
-                f"{where}: step {name!r} expected exactly one of read, rephrase; "
-                f"saw {' and '.join(operations) or 'none'}."
+                f"{where}: step {name!r} expected exactly one of {', '.join(OPERATIONS)}; "
+                f"saw {' and '.join(step.operations) or 'none'}."
             )
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise ConfigError(f"{where}: a step's name is its folder; expected letters, digits, - and _; saw {name!r}.")
-        if operations == ["read"] and step.source is not None:
-            raise ConfigError(f"{where}: step {name!r} reads files, so it takes no from:; saw from: {step.source}.")
-        if operations != ["read"] and step.source not in seen:
-            raise ConfigError(
-                f"{where}: step {name!r} needs from: one of the steps above it ({', '.join(seen) or 'none'}); "
-                f"saw {step.source!r}."
-            )
+        _check_sources(where, name, step, seen)
         seen.append(name)
+
+
+def _check_sources(where: str, name: str, step: Step, above: list[str]) -> None:
+    said = ", ".join(step.sources)
+    if step.kind == "read":
+        if step.sources:
+            raise ConfigError(f"{where}: step {name!r} reads files, so it takes no from:; saw from: {said}.")
+        return
+    if not step.sources or not set(step.sources) <= set(above):
+        raise ConfigError(
+            f"{where}: step {name!r} needs from: one of the steps above it ({', '.join(above) or 'none'}); "
+            f"saw {said or None!r}."
+        )
+    if len(step.sources) > 1 and step.kind != "curate":
+        raise ConfigError(
+            f"{where}: step {name!r} ({step.kind}) takes its rows from one step; saw {said}. "
+            "Join them in a curate step."
+        )
+    if len(set(step.sources)) < len(step.sources):
+        raise ConfigError(f"{where}: step {name!r} names a step twice in from: {said}.")
+    if step.kind == "curate" and not step.curate:
+        raise ConfigError(f"{where}: step {name!r} needs at least one stage under curate:; saw none.")
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -1,19 +1,51 @@
 """The recipe: which stages make which datasets from which sources. It is data, from YAML or from Python."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from tilth.data.source import SourceSpec
+from tilth.recipe.curate import CurateStage
 from tilth.recipe.stages.rephrase import Rephrase
+
+#: What a step does: the keys of which a step has exactly one.
+Operation = Literal["read", "curate", "rephrase"]
+OPERATIONS: tuple[Operation, ...] = ("read", "curate", "rephrase")
 
 
 class Step(BaseModel):
-    """One step: exactly one of the operations, and the step its rows come from."""
+    """One step: exactly one of the operations, and the steps its rows come from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     read: SourceSpec | None = None
+    curate: tuple[CurateStage, ...] | None = None
     rephrase: Rephrase | None = None
-    source: str | None = Field(None, alias="from")
+    sources: tuple[str, ...] = Field((), alias="from")  # one step, or for curate several
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else () if value is None else value
+
+    @field_serializer("sources")
+    def _plain(self, value: tuple[str, ...]) -> Any:
+        return value[0] if len(value) == 1 else list(value) or None
+
+    @property
+    def source(self) -> str | None:
+        """The one step that the rows come from, or None."""
+        return self.sources[0] if self.sources else None
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations that are set; a valid step has one."""
+        return [name for name in OPERATIONS if getattr(self, name) is not None]
+
+    @property
+    def kind(self) -> Operation:
+        """The operation of a valid step."""
+        return self.operations[0]
 
 
 class Budget(BaseModel):

@@ -156,7 +156,7 @@ def digests(run_dir: Path) -> dict[str, str]:
 
 
 def _count_rows(run_dir: Path) -> int:
-    return sum(step["ledger"]["in"] for step in read_ledger(run_dir)["steps"] if step["kind"] != "read")
+    return sum(step["ledger"]["in"] for step in read_ledger(run_dir)["steps"] if step["kind"] == "rephrase")
 
 
 def _finish(recipe: Path, folder: Path) -> None:
@@ -197,6 +197,8 @@ def _variant(recipe: Recipe, base: Path, rows: int, url: str) -> Recipe:
             steps[name] = step.model_copy(update={"read": read})
         elif step.rephrase is not None:
             steps[name] = step.model_copy(update={"rephrase": _fake_model(step.rephrase, url)})
+        else:
+            steps[name] = step
     execution = Execution(workers=1, shard_rows=max(rows // 5, 1))
     return recipe.model_copy(update={"steps": steps, "execution": execution, "budget": Budget()})
 

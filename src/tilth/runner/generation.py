@@ -1,9 +1,7 @@
 """A generation step: which shards are to do, workers over them, salvage rounds, and the manifest at the end."""
 
 import asyncio
-import contextlib
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -21,7 +19,7 @@ from tilth.generate.loop import run as run_loop
 from tilth.plan import Plan, load_plan, load_stage
 from tilth.recipe import Budget
 from tilth.runner.identity import generation_fingerprint, reading_fingerprint
-from tilth.runner.local import Control, LocalExecutor, Report
+from tilth.runner.local import Control, LocalExecutor, Report, interrupts
 from tilth.runner.pool import open_pool
 from tilth.runner.shard import Fingerprints, add_ledgers, check_ledger, is_done, read_marker, remove_strays
 from tilth.runner.spend import Spend
@@ -267,13 +265,13 @@ class GenerationRun:
 
     def _inline(self, todo: list[str]) -> None:
         control = Control()
-        with _interrupts(control.stop):
+        with interrupts(control.stop):
             run_parts(self._plan, self._step, self._now(), todo, self._hear, control)
 
     def _spread(self, plan_path: Path, todo: list[str], workers: int) -> None:
         executor = LocalExecutor(workers)
         share = _share(self._now(), self._plan, self._step, workers)
-        with _interrupts(executor.stop):
+        with interrupts(executor.stop):
             for report in executor.map(worker_main, plan_path, self._step, [share], todo):
                 self._hear(report)
         if executor.stopping:
@@ -382,22 +380,3 @@ def _share(go: Pass, plan: Plan, step: str, workers: int) -> dict[str, Any]:
         "before": asdict(Usage()),
         "max_in_flight": max(plan.generation(step).model.max_in_flight // workers, 1),
     }
-
-
-@contextlib.contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C drains, the second ends at once. Outside the main thread nothing changes."""
-
-    def first(*_: Any) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
-
-    try:
-        before = signal.signal(signal.SIGINT, first)
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -208,3 +208,22 @@ def _worker(
 def _send(connection: Connection, value: Any) -> None:
     with contextlib.suppress(OSError):  # the other side is gone; its end shows as EOF at the next receive
         connection.send(value)
+
+
+@contextlib.contextmanager
+def interrupts(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C drains, the second ends at once. Outside the main thread nothing changes."""
+
+    def first(*_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
+
+    try:
+        before = signal.signal(signal.SIGINT, first)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -21,11 +21,13 @@ from tilth.base.log import EventLog
 from tilth.base.progress import Snapshot
 from tilth.base.version import VERSION
 from tilth.cost import STALE_DAYS, Usage, load_price
-from tilth.data.dataset import read_manifest
+from tilth.data.dataset import part_name, read_manifest
 from tilth.data.files import SourceFile
 from tilth.generate.engines.table import describe_engine
-from tilth.plan import Plan, load_stage, make_plan, save_plan
+from tilth.plan import Plan, load_curation, load_stage, make_plan, save_plan
 from tilth.recipe import Budget, Recipe, dump_recipe
+from tilth.runner.curation.step import REPORT as CURATION_REPORT
+from tilth.runner.curation.step import CurationRun, make_report, settle_curation
 from tilth.runner.generation import GenerationRun, Pass, Totals
 from tilth.runner.identity import OnDrift, settle_identity
 from tilth.runner.lock import lease
@@ -99,11 +101,14 @@ class _Session:
         ended = "failed"
         try:
             for name, step in plan.recipe.steps.items():
-                if step.read is not None:
-                    if self._options.calls:
-                        self._read(name, sources[name])
-                else:
+                if step.kind == "rephrase":
                     self._generate(name, plan_path, keep=keep[name])
+                elif not self._options.calls:
+                    continue  # answers are read again; what they were asked about stays as it is
+                elif step.kind == "read":
+                    self._read(name, sources[name])
+                elif not keep[name]:
+                    CurationRun(plan, name, self._on_snapshot).run(plan_path)
             settle(plan.run_dir)
             ended = "finished"
         except StopRun as error:
@@ -128,7 +133,10 @@ class _Session:
         keep = {}
         self._price()
         for name, step in plan.recipe.steps.items():
-            if step.rephrase is not None:
+            if step.kind == "curate":
+                stages = load_curation(plan, name)
+                keep[name] = settle_curation(plan.folder(name), stages, self._options.on_drift, plan.recipe.name)
+            elif step.kind == "rephrase":
                 stage = load_stage(plan, name)
                 keep[name] = settle_identity(
                     plan.folder(name), stage.identity, self._options.on_drift, plan.recipe.name
@@ -227,8 +235,10 @@ def make_ledger(
     old = {step["name"]: step for step in before["steps"]}
     steps = []
     for name, step in plan.recipe.steps.items():
-        if step.read is not None:
+        if step.kind == "read":
             steps.append(_read_entry(plan, name))
+        elif step.kind == "curate":
+            steps.append(_curation_entry(plan, name))
         else:
             steps.append(_generation_entry(plan, name, alarms.get(name) or old.get(name, {}).get("alarms", [])))
     licences: Counter[str] = Counter()
@@ -263,6 +273,27 @@ def _read_entry(plan: Plan, name: str) -> dict[str, Any]:
             {key: entry[key] for key in ("uri", "in", "kept", "reasons")}
             for entry in (manifest.details["files"] if manifest else [])
         ],
+    }
+
+
+def _curation_entry(plan: Plan, name: str) -> dict[str, Any]:
+    manifests = [read_manifest(plan.folder(source)) for source in plan.step(name).sources]
+    names = [part_name(number) for number in range(sum(len(found.shards) for found in manifests if found))]
+    finished = read_manifest(plan.folder(name)) is not None
+    if finished:
+        report = read_json(plan.folder(name) / CURATION_REPORT)
+        check_ledger(name, report["ledger"])
+    else:
+        report = make_report(plan.folder(name), load_curation(plan, name), names)
+    return {
+        "name": name,
+        "kind": "curate",
+        "source": list(plan.step(name).sources),
+        "shards": {"done": report["parts"]["done"], "of": len(names)},
+        "ledger": report["ledger"] if finished else {"in": 0, "kept": 0, "reasons": {}},
+        "stages": report["stages"],
+        "by_source": report["by_source"],
+        "meanings": report["meanings"],
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.base.errors import CorruptData
@@ -51,7 +52,7 @@ def verify_run(run_dir: Path) -> Verified:
 
 def _check_step(plan: Plan, run_dir: Path, entry: dict[str, Any], manifest: Manifest) -> Iterator[str]:
     name, folder = entry["name"], run_dir / entry["name"]
-    schema = DOCUMENTS if entry["kind"] == "read" else SAMPLES
+    schema = SAMPLES if entry["kind"] == "rephrase" else DOCUMENTS
     kept = dropped = 0
     ids = IdSet()
     journalled = plan.recipe.execution.journal
@@ -63,15 +64,18 @@ def _check_step(plan: Plan, run_dir: Path, entry: dict[str, Any], manifest: Mani
         if file_digest(path) != shard.digest:
             yield f"{path}: the bytes are not those the manifest names"
             continue
-        if pq.read_schema(path).remove_metadata() != schema:
+        columns = pq.read_schema(path).remove_metadata()
+        if entry["kind"] == "curate":  # what follows are signals, which differ by recipe
+            columns = pa.schema([columns.field(place) for place in range(min(len(schema), len(columns)))])
+        if columns != schema:
             yield f"{path}: the columns are not those of the schema"
             continue
         kept += shard.rows
         dropped += _rows(folder / "dropped" / f"{shard.name}.parquet")
-        key = "doc_id" if entry["kind"] == "read" else "sample_id"
+        key = "sample_id" if entry["kind"] == "rephrase" else "doc_id"
         if not all(ids.first_seen(_column(path, key))):
             yield f"{path}: a {key} comes twice"
-        if entry["kind"] != "read":
+        if entry["kind"] == "rephrase":
             yield from _check_generated(folder, shard.name, ids, journalled=journalled)
     book = entry["ledger"]
     try:

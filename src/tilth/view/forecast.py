@@ -34,7 +34,7 @@ def reparse_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     lines = []
     for step in after["steps"]:
         then, now = old.get(step["name"], {"kept": 0, "reasons": {}}), step["ledger"]
-        if step["kind"] == "read":
+        if step["kind"] != "rephrase":
             continue
         lines.append(f"{step['name']}: {then['kept']:,} kept before, {now['kept']:,} now, 0 requests")
         for reason in sorted({*then["reasons"], *now["reasons"]}):

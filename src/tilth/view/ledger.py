@@ -3,7 +3,7 @@
 A pure function of the ledger; no colour, no control characters, at most a few dozen lines whatever the run's size.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from tilth.view.terminal import one_line
 from tilth.view.words import Equation, duration, equation, money, percent, price_words, reason_words, step_equations
 
 _REASONS_SHOWN = 8  # of an equation: the rest is summed, so that the line still adds up
+_STAGE_REASONS = 4  # of a stage, in one line
 _LABEL = 11  # width of the left column
 
 
@@ -42,7 +43,9 @@ def _head(ledger: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _step(step: Mapping[str, Any], state: str) -> Iterator[str]:
-    source = f" from {one_line(step['source'])}" if step.get("source") else ""
+    named = step.get("source") or []
+    names = [named] if isinstance(named, str) else named
+    source = f" from {', '.join(one_line(name) for name in names)}" if names else ""
     yield f"{one_line(step['name'])} ({step['kind']}{source})"
     shards = step.get("shards")
     if shards and shards["done"] < shards["of"]:
@@ -58,6 +61,8 @@ def _step(step: Mapping[str, Any], state: str) -> Iterator[str]:
         before = each
     if step.get("by_prompt"):
         yield from _prompts(step["by_prompt"])
+    if step.get("stages"):
+        yield from _stages(step["stages"])
     yield from _alarms(step.get("alarms", ()))
 
 
@@ -85,6 +90,18 @@ def _prompts(by_prompt: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         flagged = sum(row.get("flags", {}).values())
         share = percent(row["kept"], row["in"])
         yield f"  {shown:<{wide}} {row['in']:>9,} {row['kept']:>9,} {share:>7} {flagged:>8,}  {often}"
+
+
+def _stages(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    names = [one_line(stage["label"], 28) for stage in stages]
+    wide = max(5, *(len(name) for name in names))
+    yield f"  {'stage':<{wide}} {'in':>10} {'kept':>10} {'':>7} {'CPU s':>8}  dropped for"
+    for name, stage in zip(names, stages, strict=True):
+        terms = equation(stage, "documents").terms[1:]
+        shown = ", ".join(f"{term.words} {term.count:,}" for term in terms[:_STAGE_REASONS])
+        more = f", {len(terms) - _STAGE_REASONS} more" if terms[_STAGE_REASONS:] else ""
+        figures = f"{stage['in']:>10,} {stage['kept']:>10,} {percent(stage['kept'], stage['in']):>7}"
+        yield f"  {name:<{wide}} {figures} {stage['seconds']:>8.1f}  {shown}{more}"
 
 
 def _alarms(alarms: Any) -> Iterator[str]:

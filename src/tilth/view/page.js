@@ -83,7 +83,9 @@
   function figures() {
     const cost = data.cost;
     const read = data.steps.filter((step) => step.kind === "read").reduce((sum, step) => sum + step.equations[0].terms[0].count, 0);
-    const made = data.steps.filter((step) => step.kind !== "read");
+    const generated = data.steps.filter((step) => !["read", "curate"].includes(step.kind));
+    const made = generated.length ? generated : data.steps.filter((step) => step.kind === "curate").slice(-1);
+    const unit = generated.length ? "rewrites" : "documents";
     const rewrites = made.map((step) => step.equations.at(-1));
     const kept = rewrites.reduce((sum, each) => sum + each.terms[0].count, 0);
     const total = rewrites.reduce((sum, each) => sum + each.total, 0);
@@ -92,13 +94,13 @@
     const tokens = cost.prompt_tokens + cost.completion_tokens;
     const items = [
       ["documents", compact(read)],
-      [`rewrites kept of ${compact(total)}`, compact(kept)],
+      [`${unit} kept of ${compact(total)}`, compact(kept)],
       ["kept", percent(kept, total)],
       ["flags raised", compact(flags)],
       [alarms === 1 ? "collapse alarm" : "collapse alarms", count(alarms)],
       tokens ? ["tokens", compact(tokens)] : ["requests", compact(cost.requests)],
       [cost.price ? cost.currency : `${cost.currency}, ${data.price}`, money(cost.money).replace(` ${cost.currency}`, "")],
-      ["of generation", duration(cost.seconds)],
+      [generated.length ? "of generation" : "of work", duration(cost.seconds)],
     ];
     return el("dl", { class: "figures" }, items.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   }
@@ -145,6 +147,7 @@
     }
     for (const step of data.steps) {
       for (const alarm of step.alarms) node.append(alarmBox(alarm));
+      if (step.curation) node.append(...curation(step));
       if (step.prompts.length) node.append(...prompts(step));
     }
     node.append(costAndLicences());
@@ -188,6 +191,39 @@
     return [el("h2", {}, data.steps.filter((each) => each.prompts.length).length > 1 ? `By prompt: ${step.name}` : "By prompt"),
       el("table", { class: "prompts" }, el("thead", {}, el("tr", {}, heads.filter((each) => each !== null).map((each) => Array.isArray(each) ? el("th", { class: each[1], scope: "col" }, each[0]) : el("th", { scope: "col" }, each)))), el("tbody", {}, rows)),
       el("p", { class: "legend" }, el("span", {}, el("i", { class: "kept" }), "kept"), el("span", {}, el("i", { class: "flagged" }), "flags raised on kept rows"), el("span", {}, el("i", { class: "lost" }), "not kept"))];
+  }
+
+  // What each stage of a curate step dropped, from which source, and example rows for every reason.
+  function curation(step) {
+    const { stages, sources, examples } = step.curation;
+    const said = (items) => items.map((item) => `${item.words} ${count(item.count)}`).join(", ");
+    const share = (row, of) => {
+      const parts = [{ count: row.kept, words: "kept", kind: "kept" }, ...row.reasons.map((item, i) => ({ ...item, kind: `lost${i % 2 ? " even" : ""}` }))];
+      return bar(`${count(row.kept)} of ${count(row.in)} ${of} kept`, parts, row.in);
+    };
+    const row = (item, name, extra) => el("tr", {},
+      el("td", {}, name), el("td", { class: "num" }, el("b", {}, percent(item.kept, item.in))), el("td", { class: "wide" }, share(item, "rows")),
+      el("td", { class: "num", "data-label": "kept" }, `${count(item.kept)} of ${count(item.in)}`), extra,
+      el("td", { class: item.reasons.length ? "wide small" : "wide small nothing", "data-label": "dropped:" }, said(item.reasons) || "all kept"));
+    const table = (heads, rows) => el("table", { class: "prompts" },
+      el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", { class: kind, scope: "col" }, name)))), el("tbody", {}, rows));
+    const counted = stages.filter((stage) => stage.counts.length);
+    return [
+      el("h2", {}, `Curation: ${step.name}`),
+      table([["stage"], ["kept", "num"], [""], ["rows", "num"], ["CPU", "num"], ["dropped for"]],
+        stages.map((stage) => row(stage, stage.label, el("td", { class: "num", "data-label": "CPU" }, duration(stage.seconds))))),
+      counted.length ? el("details", { class: "small" }, el("summary", {}, "What the stages counted"),
+        el("ul", { class: "lines" }, counted.map((stage) => el("li", {}, el("b", {}, stage.label), `: ${said(stage.counts)}${stage.more_counts ? `, and ${count(stage.more_counts)} more` : ""}`)))) : "",
+      el("h3", { class: "after" }, "By source"),
+      table([["source"], ["kept", "num"], [""], ["rows", "num"], ["characters", "num"], ["dropped for"]],
+        sources.map((source) => row(source, source.name, el("td", { class: "num", "data-label": "characters" }, `${compact(source.characters_kept)} of ${compact(source.characters_in)}`)))),
+      el("h3", { class: "after" }, "Example rows for each reason"),
+      ...examples.map((each) => el("details", { class: "reason" },
+        el("summary", {}, el("b", {}, count(each.count)), ` ${each.words}`, el("span", { class: "soft" }, each.meaning ? ` · ${each.meaning}` : "")),
+        each.rows.map((example) => el("div", { class: "example" },
+          el("p", { class: "soft small" }, `${example.doc_id} · ${example.source} · ${example.stage}${example.detail ? ` · ${example.detail}` : ""}`),
+          el("pre", {}, example.text))))),
+    ];
   }
 
   function costAndLicences() {

@@ -18,6 +18,7 @@ import orjson
 from tilth.base.errors import ConfigError, CorruptData
 from tilth.base.files import read_json, write_bytes
 from tilth.view.choose import Chosen, StepFolder, choose
+from tilth.view.curation import curation_of
 from tilth.view.excerpt import excerpt, shrink
 from tilth.view.rows import Key, read_chosen, read_sources
 from tilth.view.spans import copied_spans, share
@@ -46,10 +47,14 @@ def write_samples(run: Path, *, per_prompt: int = 40, seed: int = 0) -> Path:
     Raises `ConfigError` where `run` is no run folder and `CorruptData` where a file of it does not read back.
     """
     ledger = _ledger(run)
-    steps = [StepFolder(name=step["name"], kind=step["kind"], folder=run / step["name"]) for step in ledger["steps"]]
+    steps = [
+        StepFolder(name=step["name"], kind=step["kind"], folder=run / step["name"])
+        for step in ledger["steps"]
+        if step["kind"] != "curate"  # its report has examples of its own
+    ]
     prompts = sum(len(step.get("by_prompt", {})) or 1 for step in ledger["steps"])
     chosen = choose(steps, per_prompt=min(per_prompt, max(_ROWS // prompts, 1)), seed=seed)
-    data = {**_summary(ledger), "rows": _records(ledger, run, chosen), "seed": seed}
+    data = {**_summary(ledger, run), "rows": _records(ledger, run, chosen), "seed": seed}
     path = run / "samples.html"
     write_bytes(path, _page(data))
     return path
@@ -67,21 +72,23 @@ def _ledger(run: Path) -> dict[str, Any]:
     return ledger
 
 
-def _summary(ledger: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(ledger: Mapping[str, Any], run: Path) -> dict[str, Any]:
     """What stands above the rows, in words and sums, so that the page's script only lays it out."""
     names = ("run", "recipe_version", "state", "stopped_because", "engine", "cost", "licences", "forecast")
     shown = {name: ledger.get(name) for name in names}
-    return {**shown, "price": price_words(ledger["cost"]["price"]), "steps": [_step(step) for step in ledger["steps"]]}
+    steps = [_step(step, run / step["name"]) for step in ledger["steps"]]
+    return {**shown, "price": price_words(ledger["cost"]["price"]), "steps": steps}
 
 
-def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+def _step(step: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     routed_away: dict[str, int] = defaultdict(int)
     for reason, count in (step.get("routing") or {}).get("reasons", {}).items():
         routed_away[reason.partition(":")[0]] += count
     return {
         "name": step["name"],
         "kind": step["kind"],
-        "source": step.get("source"),
+        "source": _named(step.get("source")),
+        "curation": curation_of(step, folder),
         "equations": [_equation(each) for each in step_equations(step)],
         "prompts": [_prompt(name, row, routed_away[name]) for name, row in sorted(step.get("by_prompt", {}).items())],
         "flags": _counted(step.get("flags", {})),
@@ -91,6 +98,10 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
         "passing": step.get("passing", 0),
         "more_files": max(len(step.get("files", ())) - 50, 0),
     }
+
+
+def _named(source: Any) -> str | None:
+    return ", ".join(source) if isinstance(source, list) else source
 
 
 def _equation(each: Any) -> dict[str, Any]:

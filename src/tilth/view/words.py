@@ -44,6 +44,8 @@ def step_equations(step: Mapping[str, Any]) -> list[Equation]:
     """The equations of one step of `ledger.json`, in the order in which rows meet them."""
     if step["kind"] == "read":
         return [equation(step["ledger"], "records read")]
+    if step["kind"] == "curate":
+        return [equation(step["ledger"], "documents to curate")]
     found = []
     if step.get("routing"):
         found.append(equation(step["routing"], "pairs of a document and a prompt", "routed"))

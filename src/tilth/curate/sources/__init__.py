@@ -1,0 +1,1 @@
+"""What a corpus may be made of: licences that pass, and how much of each group."""

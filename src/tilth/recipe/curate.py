@@ -1,0 +1,50 @@
+"""The curate step of a recipe: an ordered list of stages, each one key with its settings."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from tilth.recipe.stages.sources import Licences, Quotas
+
+
+class CurateStage(BaseModel):
+    """One stage of a curate step: exactly one of the keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    licences: Licences | None = None
+    quotas: Quotas | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        """`- licences` alone means the stage with its defaults."""
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, dict) and len(value) == 1:  # "- licences:" with nothing under it
+            return {name: {} if settings is None else settings for name, settings in value.items()}
+        return value
+
+    @property
+    def name(self) -> str:
+        """The stage's key."""
+        return self.chosen()[0]
+
+    @property
+    def settings(self) -> BaseModel:
+        """The stage's settings."""
+        return self.chosen()[1]
+
+    def chosen(self) -> tuple[str, BaseModel]:
+        """The one key that is set, and its settings."""
+        found = [(name, value) for name in type(self).model_fields if (value := getattr(self, name)) is not None]
+        if len(found) != 1:
+            known = ", ".join(type(self).model_fields)
+            saw = " and ".join(name for name, _ in found) or "none"
+            raise ValueError(f"expected one stage an item of a curate list ({known}); saw {saw}")
+        return found[0]
+
+    @model_validator(mode="after")
+    def _one(self) -> "CurateStage":
+        self.chosen()
+        return self
