@@ -1,0 +1,1 @@
+"""Lines and paragraphs that stand in many documents."""
