@@ -74,6 +74,7 @@ def test_the_report_has_ten_example_rows_for_each_reason(web: Path, tmp_path: Pa
     run(recipe_of(HALF, TEN, sources={"web": web}), tmp_path, tmp_path / "run")
     report = read_json(tmp_path / "run" / "clean" / "report.json")
     assert {reason: len(rows) for reason, rows in report["examples"].items()} == {
+        "kept": 10,
         "licence_not_allowed": 10,
         "over_quota": 10,
     }

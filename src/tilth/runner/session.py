@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -294,7 +294,20 @@ def _curation_entry(plan: Plan, name: str) -> dict[str, Any]:
         "stages": report["stages"],
         "by_source": report["by_source"],
         "meanings": report["meanings"],
+        "licences": _licences(report["by_source"]) if _is_last(plan, name) else {},
     }
+
+
+def _is_last(plan: Plan, name: str) -> bool:
+    """True where no step goes on from this one: its rows are what the run made."""
+    return not any(name in step.sources for step in plan.recipe.steps.values())
+
+
+def _licences(by_source: Mapping[str, Any]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for entry in by_source.values():
+        total.update(entry.get("licence", {}))
+    return dict(total)
 
 
 def _generation_entry(plan: Plan, name: str, alarms: list[dict[str, Any]]) -> dict[str, Any]:

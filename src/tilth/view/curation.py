@@ -22,7 +22,10 @@ def curation_of(step: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
     return {
         "stages": [_stage(stage) for stage in report["stages"]],
         "sources": _sources(report["by_source"]),
-        "examples": [_examples(report, reason) for reason in _by_size(report["ledger"]["reasons"])],
+        "examples": [
+            _examples(report, reason, count)
+            for reason, count in [("kept", report["ledger"]["kept"]), *_by_size(report["ledger"]["reasons"])]
+        ],
     }
 
 
@@ -47,20 +50,19 @@ def _sources(by_source: Mapping[str, Any]) -> list[dict[str, Any]]:
             "name": name,
             **{key: entry[key] for key in ("in", "kept", "characters_in", "characters_kept")},
             "reasons": [
-                {"words": reason_words(reason), "count": entry["reasons"][reason]}
-                for reason in _by_size(entry["reasons"])
+                {"words": reason_words(reason), "count": count} for reason, count in _by_size(entry["reasons"])
             ],
         }
         for name, entry in named[:_SOURCES]
     ]
 
 
-def _examples(report: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def _examples(report: Mapping[str, Any], reason: str, count: int) -> dict[str, Any]:
     return {
         "key": reason,
         "words": reason_words(reason),
         "meaning": report["meanings"].get(reason, ""),
-        "count": report["ledger"]["reasons"][reason],
+        "count": count,
         "rows": [
             {
                 "doc_id": row["doc_id"],
@@ -74,5 +76,5 @@ def _examples(report: Mapping[str, Any], reason: str) -> dict[str, Any]:
     }
 
 
-def _by_size(reasons: Mapping[str, int]) -> list[str]:
-    return sorted(reasons, key=lambda name: (-reasons[name], name))
+def _by_size(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))

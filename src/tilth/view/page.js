@@ -62,7 +62,7 @@
 
   // ---- above the samples
   function head() {
-    const engine = data.engine ?? { name: "no engine", version: "", label: "this recipe only reads" };
+    const engine = data.engine ?? { name: "rules", version: "", label: "this recipe asks no model" };
     const rules = engine.name === "extractive";
     document.title = `${data.run} · tilth samples`;
     const states = { finished: "finished", stopped: "stopped before its end", running: "still running" };
@@ -217,7 +217,7 @@
       el("h3", { class: "after" }, "By source"),
       table([["source"], ["kept", "num"], [""], ["rows", "num"], ["characters", "num"], ["dropped for"]],
         sources.map((source) => row(source, source.name, el("td", { class: "num", "data-label": "characters" }, `${compact(source.characters_kept)} of ${compact(source.characters_in)}`)))),
-      el("h3", { class: "after" }, "Example rows for each reason"),
+      el("h3", { class: "after" }, "Example rows: what is kept, and each reason"),
       ...examples.map((each) => el("details", { class: "reason" },
         el("summary", {}, el("b", {}, count(each.count)), ` ${each.words}`, el("span", { class: "soft" }, each.meaning ? ` · ${each.meaning}` : "")),
         each.rows.map((example) => el("div", { class: "example" },
@@ -422,8 +422,10 @@
 
   head();
   ledger();
+  const onlyCurated = !data.rows.length && data.steps.some((step) => step.curation);
   samples();
-  document.getElementById("foot").append(
+  document.getElementById("samples").hidden = onlyCurated; // such a page has its rows under each reason
+  document.getElementById("foot").append(onlyCurated ? "" :
     el("p", {}, el("kbd", {}, "j"), " and ", el("kbd", {}, "k"), " walk through the samples, ", el("kbd", {}, "/"), " goes to the search. The address keeps the filters."),
     el("p", {}, `Marks show runs of words that source and output share, whatever their case and punctuation. Row choice: seed ${data.seed}. This page fetches nothing.`));
   document.addEventListener("keydown", keys);

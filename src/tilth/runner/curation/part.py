@@ -70,6 +70,7 @@ class Counts:
             for source, value, rows in frame.group_by("source", name).len().iter_rows():
                 entry = self._source(source).setdefault(name, {})
                 entry[value or "unknown"] = entry.get(value or "unknown", 0) + rows
+        self._show("", frame.with_columns(reason=pl.lit("kept"), detail=pl.lit("")))
 
     def stage(self, item: CurationStage, out: pl.DataFrame, dropped: pl.DataFrame, seconds: float) -> None:
         """One call of a stage."""
@@ -83,18 +84,18 @@ class Counts:
         for source, reason, rows in dropped.group_by("source", "reason").len().sort("source", "reason").iter_rows():
             _add(entry["reasons"], {reason: rows})
             _add(self._source(source)["reasons"], {reason: rows})
-        self._show(item, dropped)
+        self._show(item.label, dropped)
 
-    def _show(self, item: CurationStage, dropped: pl.DataFrame) -> None:
+    def _show(self, stage: str, rows: pl.DataFrame) -> None:
         """The first rows by content hash: as good as drawn, and the same whatever the order of the parts."""
-        if not dropped.height:
+        if not rows.height:
             return
-        first = dropped.sort("content_hash", "key").group_by("reason", maintain_order=True).head(EXAMPLES)
+        first = rows.sort("content_hash", "key").group_by("reason", maintain_order=True).head(EXAMPLES)
         shown = first.select(
             "reason", "content_hash", "doc_id", "source", "detail", pl.col("text").str.slice(0, _EXCERPT)
         )
         for row in shown.iter_rows(named=True):
-            self.examples.setdefault(row.pop("reason"), []).append({**row, "stage": item.label})
+            self.examples.setdefault(row.pop("reason"), []).append({**row, "stage": stage})
 
     def _sources(self, frame: pl.DataFrame, rows: str, characters: str) -> None:
         sums = frame.group_by("source").agg(pl.len(), pl.col("text").str.len_chars().sum().alias("characters"))
