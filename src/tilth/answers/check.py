@@ -8,7 +8,7 @@ never evaluated; mathematics goes to a worker that may be killed, programs to a 
 import re
 from collections.abc import Sequence
 
-from tilth.answers.choices import chosen, letters_of
+from tilth.answers.choices import chosen, letters_of, sequence_in, sequence_of
 from tilth.answers.clean import MOST_CHARS, characters, squeezed, unwrapped
 from tilth.answers.final import Final, final_answer, final_code
 from tilth.answers.numbers import Quantity, quantity, same_number
@@ -21,7 +21,9 @@ _DEFAULT = CheckSettings()
 _CODE_DEFAULT = CodeSettings()
 #: Longest pair shown in a verdict.
 _SHOWN = 200
-_LETTERS = re.compile(r"[\[\"'\s]*\(?[A-J]\)?(?:[\"',\s]{1,4}[A-J]){0,9}[\]\"'\s]*|[A-J]{2,6}")
+_LETTERS = re.compile(
+    r"\(?[A-J]\)?(?:[,\s、]{1,3}\(?[A-J]\)?){0,9}|[A-J]{2,6}|\[\s?\"[A-T]{1,6}\"(?:\s?,\s?\"[A-T]{1,6}\"){0,30}\s?\]"
+)
 _MATHS = re.compile(
     r"\\(?!text|mathrm|mbox)[A-Za-z]|[\^=]|[0-9A-Za-z)]\s?[+*/]\s?[0-9A-Za-z(\\]|^[-(\[{].*[)\]}]$|^-?[0-9]*[a-z]$"
 )
@@ -100,6 +102,11 @@ def _check_code(answer: str, golds: list[str]) -> Verdict:
 
 
 def _check_choice(answer: str, final: Final, golds: list[str], options: Sequence[str]) -> Verdict:
+    sequence = sequence_of(golds[0])
+    if sequence:
+        said_all = sequence_in(final.text)
+        shown = (" ".join(said_all), " ".join(sequence))
+        return _verdict(said_all == sequence, "choice", "choice", f"several questions ({final.taken})", *shown)
     wanted = frozenset[str]().union(*(letters_of(gold, options) for gold in golds))
     if not wanted:
         return _verdict(None, "choice", "no_gold", "the gold answer names no option", answer, golds[0])

@@ -7,6 +7,7 @@ Linear; about 10 us an answer.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tilth.answers.clean import characters, squeezed, unwrapped
 from tilth.answers.numbers import quantity
@@ -29,20 +30,41 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _JSON = re.compile(r"[\[\]\"']")
-_TWO = re.compile(rf"({_LETTER})(?![A-Za-z])")
+_JSON_LIST = re.compile(r"\[\s?\"[A-T]{1,6}\"(?:\s?,\s?\"[A-T]{1,6}\"){0,30}\s?\]")
+_JSON_LETTERS = re.compile(r"[A-T]{1,6}")
+_GROUPS = re.compile(r"(?<![A-Za-z])[A-T]{1,6}(?![A-Za-z])")
 #: One of several options that a sentence is about to leave open.
 _OPEN = re.compile(r"\b(?:or|not|neither)\b|或|不是|不选")
 
 
 def letters_of(gold: str, options: Sequence[str] = ()) -> frozenset[str]:
     """The options that a gold answer names: letters in any common writing, or the text of an option; empty for none."""
-    text = squeezed(unwrapped(characters(gold)))
+    text = _unlisted(squeezed(unwrapped(characters(gold))))
     by_text = _by_text(text, options)
     if by_text:
         return by_text
-    plain = squeezed(_JSON.sub(" ", text))
-    found = _BARE.fullmatch(plain.upper() if len(plain) <= 2 else plain)
+    found = _BARE.fullmatch(text.upper() if len(text) <= 2 else text)
     return _within(found[1], options) if found else frozenset()
+
+
+def _unlisted(text: str) -> str:
+    """The content of a JSON list of letters, as some sets write their gold answers."""
+    return squeezed(_JSON.sub(" ", text)) if text.startswith('["') and len(text) <= 200 else text
+
+
+def sequence_of(gold: str) -> tuple[str, ...]:
+    """The letters of several questions under one number, in order, from a JSON list such as ["C", "D", "C"].
+
+    Empty for anything else, and for a list of rising letters, which is one question with several right options.
+    """
+    letters = tuple(_JSON_LETTERS.findall(gold)) if _JSON_LIST.fullmatch(gold.strip()) else ()
+    rising = all(one < other for one, other in pairwise(letters)) and all(len(one) == 1 for one in letters)
+    return () if len(letters) < 2 or rising else letters
+
+
+def sequence_in(answer: str) -> tuple[str, ...]:
+    """Groups of capital letters of an answer in their order: ("C", "D", "C") of "1. C 2. D 3. C"."""
+    return tuple(_GROUPS.findall(characters(answer)))
 
 
 def chosen(answer: str, options: Sequence[str] = ()) -> tuple[frozenset[str], str]:
@@ -50,7 +72,7 @@ def chosen(answer: str, options: Sequence[str] = ()) -> tuple[frozenset[str], st
 
     "contradiction" goes with an empty set: a letter beside the text of another option, or two answers left open.
     """
-    text = squeezed(unwrapped(characters(answer)))
+    text = _unlisted(squeezed(unwrapped(characters(answer))))
     by_text = _by_text(text, options)
     if by_text:
         return (by_text, "text")

@@ -1,6 +1,6 @@
 """Expressions evaluated at fixed points, to refuse what plainly differs without computer algebra.
 
-Reads LaTeX and plain writing: + - * / ^ ! | |, fractions, roots, common functions, pi, e, i, infinity, implicit products.
+Reads LaTeX and plain writing: + - * / ^ ! | |, fractions, roots, common functions, pi, e, i and implicit products.
 Each variable gets fixed positive values, so that equal expressions agree at every point; what differs at one is
 unequal. Agreement proves nothing here: the caller asks SymPy. What is not understood gives None.
 

@@ -1,4 +1,5 @@
-# ruff: noqa: PTH (pathlib would double the start of a script that lives for milliseconds)
+# pathlib would double the start of a script that lives for milliseconds
+# ruff: noqa: PTH112, PTH120, PTH109, PTH123, PTH107
 """The script in which a program runs; started by `program.py` as a file, imports nothing of tilth.
 
 Order matters: read the task, set the limits, close the doors (Landlock, seccomp, audit hook), then run the program.
