@@ -1,0 +1,1 @@
+"""Curation of seed questions: rules, each a named reason, and exact duplicates with conflicting answers."""
