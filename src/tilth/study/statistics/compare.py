@@ -90,8 +90,8 @@ def compare(
     """Every arm of `scores` against `baseline`, in the order of the arms.
 
     `noise` is a spread between seeds known from elsewhere, in the macro score's units
-    (`study.power.published_noise`); it lets one seed an arm carry a claim. Raises `ConfigError` where the baseline is
-    not an arm.
+    (`study.published.tables.published_noise`); it lets one seed an arm carry a claim. Raises `ConfigError` where the
+    baseline is not an arm.
     """
     chosen = settings or StatisticsSettings()
     parts = split(scores, baseline)
