@@ -70,7 +70,7 @@ def test_conflicting_answers_are_flagged_or_dropped(tmp_path: Path) -> None:
         ("Where is Rome?", {}),
     ]
     flagged = _run(_frame(rows), tmp_path / "a")
-    assert [bool(flags) for flags in flagged["flags"]] == [False] * 4 + [True] * 3
+    assert [bool(flags) for flags in flagged["flags"].to_list()] == [False] * 4 + [True] * 3
     assert flagged["reason"].is_null().to_list() == [True, False, True, False, True, False, False]
     dropped = _run(_frame(rows), tmp_path / "b", conflicting="drop")
     assert dropped["reason"].to_list()[4:] == ["conflicting_answers"] * 3
