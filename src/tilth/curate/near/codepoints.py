@@ -32,6 +32,9 @@ _UNSPACED = (
     (0x20000, 0x3FFFF),
 )
 
+#: Left out before words are cut: soft hyphen, diacritics, zero-width and direction marks, variation selectors.
+_IGNORED = ((0xAD, 0xAD), (0x300, 0x36F), (0x200B, 0x200F), (0x2060, 0x2064), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -61,7 +64,7 @@ def table(fold_numbers: bool) -> Table:
     for code in range(0x10000):  # the plane that has case, punctuation and diacritics
         character = chr(code)
         category = ucd_3_2_0.category(character)
-        if 0x300 <= code <= 0x36F or category == "Cf":  # combining diacritics; zero-width and direction marks
+        if category == "Cf" or any(low <= code <= high for low, high in _IGNORED):
             kind[code] = IGNORED
         elif category[0] in "ZPS" or category == "Cc":
             kind[code] = SEPARATOR
