@@ -1,0 +1,1 @@
+"""Rules over signals, shipped as presets, and the stage that applies them."""
