@@ -23,8 +23,23 @@ STAGES = {"rephrase": "tilth.synth.rephrase:build"}
 #: Stage of a curate step -> "module:function" that builds it from its settings and the recipe's seed.
 CURATION = {
     "licences": "tilth.curate.sources.licences:build",
+    "language": "tilth.curate.language.stage:build",
+    "questions": "tilth.curate.questions.stage:build",
+    "question_duplicates": "tilth.curate.questions.duplicates:build",
+    "score": "tilth.curate.score.stage:build",
+    "exact_duplicates": "tilth.curate.exact.stage:build",
+    "near_duplicates": "tilth.curate.near.stage:build",
+    "repeated_text": "tilth.curate.repeats.stage:build",
+    "decontaminate": "tilth.curate.decontaminate.stage:build",
     "quotas": "tilth.curate.sources.quotas:build",
 }
+#: Settings of stages that name files: taken from the recipe's own folder, like everything else in it.
+_FILES = {
+    "decontaminate": ("benchmarks", "probe", "background"),
+    "near_duplicates": ("against",),
+}
+#: Settings that name a file or something else, such as a Hub model: a file where there is one.
+_MAYBE_FILES = {"score": ("scorer",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +99,8 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
     for step in value["steps"].values():
         if step["read"]:
             step["read"]["source"] = [_absolute(item, base) for item in step["read"]["source"]]
+        for item in step["curate"] or ():
+            _resolve_stage(item, base)
         if step["rephrase"]:
             settings = step["rephrase"]
             settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
@@ -94,6 +111,18 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
     if value["execution"]["prices"]:
         value["execution"]["prices"] = _absolute(value["execution"]["prices"], base)
     return Recipe.model_validate(value)
+
+
+def _resolve_stage(item: dict[str, Any], base: Path) -> None:
+    """Make the paths in one stage of a curate step absolute, in place."""
+    for name, settings in item.items():
+        if settings is None:
+            continue
+        for key in _FILES.get(name, ()):
+            settings[key] = [_absolute(path, base) for path in settings[key] or ()]
+        for key in _MAYBE_FILES.get(name, ()):
+            if settings[key] and (base / settings[key]).exists():
+                settings[key] = _absolute(settings[key], base)
 
 
 def save_plan(plan: Plan) -> Path:

@@ -4,6 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from tilth.recipe.stages.decontaminate import Decontaminate
+from tilth.recipe.stages.duplicates import ExactDuplicates, NearDuplicates, RepeatedText
+from tilth.recipe.stages.language import Language
+from tilth.recipe.stages.questions import QuestionDuplicates, Questions
+from tilth.recipe.stages.score import Score
 from tilth.recipe.stages.sources import Licences, Quotas
 
 
@@ -13,6 +18,14 @@ class CurateStage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     licences: Licences | None = None
+    language: Language | None = None
+    questions: Questions | None = None
+    question_duplicates: QuestionDuplicates | None = None
+    score: Score | None = None
+    exact_duplicates: ExactDuplicates | None = None
+    near_duplicates: NearDuplicates | None = None
+    repeated_text: RepeatedText | None = None
+    decontaminate: Decontaminate | None = None
     quotas: Quotas | None = None
 
     @model_validator(mode="before")

@@ -74,9 +74,7 @@ class Counts:
 
     def stage(self, item: CurationStage, out: pl.DataFrame, dropped: pl.DataFrame, seconds: float) -> None:
         """One call of a stage."""
-        entry = self.stages.setdefault(
-            item.label, {"in": 0, "kept": 0, "reasons": {}, "counts": {}, "flags": {}, "seconds": 0.0}
-        )
+        entry = self._stage(item)
         entry["in"] += out.height
         entry["kept"] += out.height - dropped.height
         entry["seconds"] += seconds
@@ -85,6 +83,13 @@ class Counts:
             _add(entry["reasons"], {reason: rows})
             _add(self._source(source)["reasons"], {reason: rows})
         self._show(item.label, dropped)
+
+    def gathered(self, item: CurationStage, seconds: float) -> None:
+        """CPU time of a gate's gathering."""
+        self._stage(item)["seconds"] += seconds
+
+    def _stage(self, item: CurationStage) -> dict[str, Any]:
+        return self.stages.setdefault(item.label, {"in": 0, "kept": 0, "reasons": {}, "counts": {}, "seconds": 0.0})
 
     def _show(self, stage: str, rows: pl.DataFrame) -> None:
         """The first rows by content hash: as good as drawn, and the same whatever the order of the parts."""
@@ -153,19 +158,28 @@ class PartWork:
     def _gather(self, gate: CurationStage, temporary: Path) -> None:
         """Hand the frames to the gate while they are written for the next pass."""
         writer: Any = None
+        elsewhere = 0.0  # CPU time that reading, other stages and writing took while the gate gathered
 
         def through() -> Iterator[pl.DataFrame]:
-            nonlocal writer
-            for frame in self._frames():
+            nonlocal writer, elsewhere
+            frames = self._frames()
+            while True:
+                started = time.process_time()
+                frame = next(frames, None)
+                if frame is None:
+                    return
                 table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
                 writer = writer or pq.ParquetWriter(temporary, table.schema, compression="lz4")
                 writer.write_table(table)
+                elsewhere += time.process_time() - started
                 yield frame
 
         frames = through()
+        started = time.process_time()
         gate.stage.gather(frames, self._part.name, stage_folder(self._folder, gate))  # type: ignore[union-attr]
         for _ in frames:  # a gate that does not look at every frame still hands every row on
             pass
+        self._counts.gathered(gate, time.process_time() - started - elsewhere)
         writer.close()
 
     def _finish(self) -> None:

@@ -152,8 +152,9 @@ class CurationRun:
             return
         self._tell(number, f"deciding {gate.label}", len(self._names))
         stage: Any = gate.stage
+        started = _cpu_seconds()
         stage.decide(self._names, stage_folder(self._folder, gate), worker_count(self._plan))
-        write_json(done, {"stage": gate.label})
+        write_json(done, {"stage": gate.label, "seconds": _cpu_seconds() - started})
 
     def _hear(self, number: int, report: Report) -> None:
         if report.marker is not None:
@@ -206,6 +207,8 @@ def make_report(folder: Path, stages: Sequence[CurationStage], parts: Sequence[s
             said[label] = merge(said.get(label, {}), entry)
         for source, entry in marker["sources"].items():
             sources[source] = merge(sources.get(source, {}), entry)
+    for marker in (item for work in passes for item in read_markers(folder, work.number, ["decided"])):
+        said[marker["stage"]] = merge(said.get(marker["stage"], _nothing()), {"seconds": marker["seconds"]})
     first = read_markers(folder, 0, parts)
     last = read_markers(folder, passes[-1].number, parts)
     meanings = {reason: words for item in stages for reason, words in item.stage.reasons.items()}
@@ -230,7 +233,7 @@ def merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nothing() -> dict[str, Any]:
-    return {"in": 0, "kept": 0, "reasons": {}, "counts": {}, "flags": {}, "seconds": 0.0}
+    return {"in": 0, "kept": 0, "reasons": {}, "counts": {}, "seconds": 0.0}
 
 
 def clear(folder: Path) -> None:
@@ -276,6 +279,12 @@ def work_on(
         if stop:
             return True
     return False
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of those it waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 @contextlib.contextmanager

@@ -7,9 +7,23 @@ check found something wrong.
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
+
+from tilth.cli import corpus
+from tilth.cli.options import (
+    LinesOption,
+    PromptFolders,
+    QuietOption,
+    RecipeArgument,
+    RunArgument,
+    RunDirOption,
+    SourceOption,
+    base_of,
+    mode,
+    with_source,
+)
 
 app = typer.Typer(
     name="tilth",
@@ -21,21 +35,6 @@ app = typer.Typer(
 )
 prompts_app = typer.Typer(help="The prompts: list, show, render.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(prompts_app, name="prompts")
-
-RecipeArgument = Annotated[
-    Path, typer.Argument(help="A recipe file, or the name of a shipped recipe.", metavar="RECIPE")
-]
-RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
-RunDirOption = Annotated[Path | None, typer.Option("--run-dir", help="Where the run lies. Default: runs/<name>.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
-LinesOption = Annotated[bool, typer.Option("--json-lines", help="Progress as one JSON object a line.")]
-PromptFolders = Annotated[
-    list[Path] | None, typer.Option("--prompts", help="A folder with prompt files of your own; again for more.")
-]
-SourceOption = Annotated[
-    list[str] | None,
-    typer.Option("--source", help="Read these files instead of the recipe's source; again for more."),
-]
 
 
 @app.command()
@@ -60,13 +59,13 @@ def run(
 
     if keep + regenerate + new_run > 1:
         raise ConfigError("expected one of --keep, --regenerate and --new-run; saw several. Choose one.")
-    loaded = _with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source)
     folder = run_dir or Path("runs") / loaded.name
     if new_run:
         folder = _fresh(folder)
     on_drift: Literal["refuse", "keep", "regenerate"] = "keep" if keep else "regenerate" if regenerate else "refuse"
-    with Progress(_mode(quiet, json_lines), title=loaded.name) as progress:
-        result = run_recipe(loaded, folder, base=_base(recipe), on_drift=on_drift, on_snapshot=progress.update)
+    with Progress(mode(quiet, json_lines), title=loaded.name) as progress:
+        result = run_recipe(loaded, folder, base=base_of(recipe), on_drift=on_drift, on_snapshot=progress.update)
     if not quiet:
         print(ledger_text(result.ledger, result.run_dir))
         print(f"run     {result.run_dir}")
@@ -88,7 +87,7 @@ def preview(
     from tilth.api import preview as preview_recipe
     from tilth.view.sidebyside import Pair, side_by_side_text
 
-    loaded = _with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source)
     pairs = [
         Pair(
             source=row.source,
@@ -100,7 +99,7 @@ def preview(
             detail=row.detail,
             flags=row.flags,
         )
-        for row in preview_recipe(loaded, rows, base=_base(recipe))
+        for row in preview_recipe(loaded, rows, base=base_of(recipe))
     ]
     width = shutil.get_terminal_size((120, 24)).columns
     print(side_by_side_text(pairs, width, colour=sys.stdout.isatty()))
@@ -120,9 +119,9 @@ def estimate(
     from tilth.view.forecast import estimate_text
     from tilth.view.progress import Progress
 
-    loaded = _with_source(load_recipe(recipe), source)
-    with Progress(_mode(quiet, False), title=loaded.name) as progress:
-        found = estimate_recipe(loaded, run_dir, rows=rows, base=_base(recipe), on_snapshot=progress.update)
+    loaded = with_source(load_recipe(recipe), source)
+    with Progress(mode(quiet, False), title=loaded.name) as progress:
+        found = estimate_recipe(loaded, run_dir, rows=rows, base=base_of(recipe), on_snapshot=progress.update)
     print(estimate_text(found.documents, found.looked_at, found.found, found.currency))
     print(f"run     {found.run_dir}   (tilth run goes on from the pilot)")
 
@@ -190,8 +189,8 @@ def crash_test(
     from tilth.api import load_recipe
     from tilth.runner.crash import crash_test as test_crashes
 
-    loaded = _with_source(load_recipe(recipe), source)
-    report = test_crashes(loaded, _base(recipe), kills=kills, rows=rows, seed=seed, say=print)
+    loaded = with_source(load_recipe(recipe), source)
+    report = test_crashes(loaded, base_of(recipe), kills=kills, rows=rows, seed=seed, say=print)
     print(report.text())
     if not report.passed:
         raise typer.Exit(4)
@@ -213,6 +212,10 @@ def checks() -> None:
         for row in catalogue()
     ]
     print(table_text(("check", "policy", "thresholds", "measures"), rows))
+
+
+for _name, _command in corpus.COMMANDS.items():
+    app.command(_name)(_command)
 
 
 @prompts_app.command("list")
@@ -275,21 +278,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _mode(quiet: bool, json_lines: bool) -> Literal["auto", "live", "lines", "quiet"]:
-    return "quiet" if quiet else "lines" if json_lines else "auto"
-
-
-def _base(recipe: Path) -> Path:
-    """The folder that a recipe's relative paths are taken from; a shipped recipe's are the current folder's."""
-    return recipe.parent if recipe.exists() else Path.cwd()
-
-
-def _with_source(recipe: Any, source: list[str] | None) -> Any:
-    from tilth.recipe import replace_source
-
-    return replace_source(recipe, source, Path.cwd()) if source else recipe
-
-
 def _fresh(folder: Path) -> Path:
     """The first of folder-2, folder-3, ... that is not there, or the folder itself when it is free."""
     number, path = 2, folder
@@ -297,7 +285,3 @@ def _fresh(folder: Path) -> Path:
         path = folder.with_name(f"{folder.name}-{number}")
         number += 1
     return path
-
-
-if __name__ == "__main__":
-    main()
