@@ -7,7 +7,7 @@ and class with the default settings, times the folds plus one.
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,19 +76,23 @@ def train_classifier(
         idf, weights, intercepts, present = _fit_classes(take(counts, rest), truth[rest], training, seed)
         found[np.ix_(here, present)] = decisions(weigh(take(counts, here), idf), weights, intercepts)
     report = report_classes(found, truth, [str(name) for name in names], fold, group, precision=training.precision)
-    idf, weights, intercepts, _ = _fit_classes(counts, truth, training, seed)
-    model = LinearModel(
-        task="classes",
-        grams=training.grams,
-        idf=idf,
-        weights=weights,
-        intercepts=intercepts,
-        classes=tuple(str(name) for name in names),
+    model = replace(
+        _fit_model(counts, names, truth, training, seed),
         temperature=report.calibration.temperature,
         abstain_below=report.calibration.abstain_below,
         facts=_facts(len(texts), training, seed, asdict(report)),
     )
     return Trained(model, report)
+
+
+def fit_classifier(
+    texts: Sequence[str], labels: Sequence[str], *, training: Training | None = None, seed: int = 0
+) -> LinearModel:
+    """A model on all rows, neither calibrated nor measured: for figures on rows from elsewhere."""
+    training = training or Training()
+    need_sklearn()
+    names, truth = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
+    return _fit_model(count_grams(texts, training.grams), names, truth, training, seed)
 
 
 def train_regressor(
@@ -159,6 +163,18 @@ def need_sklearn() -> None:
         importlib.import_module("sklearn")
     except ModuleNotFoundError:
         raise MissingExtra("training a classifier", "scikit-learn", "learn") from None
+
+
+def _fit_model(counts: Counts, names: NDArray[np.str_], truth: Numbers, training: Training, seed: int) -> LinearModel:
+    idf, weights, intercepts, _ = _fit_classes(counts, truth, training, seed)
+    return LinearModel(
+        task="classes",
+        grams=training.grams,
+        idf=idf,
+        weights=weights,
+        intercepts=intercepts,
+        classes=tuple(str(name) for name in names),
+    )
 
 
 def _fit_classes(

@@ -1,6 +1,6 @@
 """The scoring stage: one signal, `<name>_score`, and where a minimum is set one reason, `low_score_<name>`.
 
-Costs: that of the model. A scorer trained here reads about 8 MB a CPU-second, fastText 3 to 30 by the size of the model.
+Costs: that of the model. A scorer trained here reads about 8 MB a CPU-second, fastText 3 to 30.
 """
 
 from collections.abc import Mapping
