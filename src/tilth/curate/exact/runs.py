@@ -63,7 +63,7 @@ def cut_slice(run: Array, low: int, high: int) -> Array:
     return np.array(run[first:last])
 
 
-def batches(count: int, read: Callable[[int], Array], limit: int = SLICE_ENTRIES) -> Iterator[list[Array]]:
+def batches(count: int, read: Callable[[int], Array], limit: int) -> Iterator[list[Array]]:
     """`read(0)`, ..., `read(count - 1)` in turn, as many together as come to `limit` entries."""
     held: list[Array] = []
     entries = 0

@@ -106,7 +106,7 @@ class Exact:
     def decide(self, parts: Sequence[str], folder: Path, workers: int) -> None:  # noqa: ARG002 - the disk is the limit
         """Group equal hashes, choose the kept ones, write clusters and decisions."""
         layout = lay_out(parts, folder)
-        groups = _group(layout, folder)
+        groups = _group(layout, folder, SLICE_ENTRIES)
         clusters = choose(groups, layout, folder)
         ids = kept_doc_ids(clusters, layout, folder, None)
         wording = Wording(reason=REASON, reason_index=REASON, estimated=False)
@@ -130,7 +130,7 @@ def _run_path(folder: Path, part: str) -> Path:
     return scratch(folder) / f"{part}.exact.npy"
 
 
-def _group(layout: Layout, folder: Path, limit: int = SLICE_ENTRIES) -> Groups:
+def _group(layout: Layout, folder: Path, limit: int) -> Groups:
     """Join the documents of each hash. Memory: the groups, about `limit` entries, and a slice's hashes."""
     groups = Groups(layout.total)
     runs = [_run_path(folder, part) for part in layout.parts]

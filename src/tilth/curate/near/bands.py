@@ -84,16 +84,16 @@ class Store:
         return found
 
 
-def join_bands(store: Store, bands: int, verify: float | None, limit: int = SLICE_ENTRIES) -> Groups:
-    """Groups of all documents of the store. Memory: the groups, about `limit` entries, and the slice's buckets."""
+def join_bands(store: Store, bands: int, verify: float | None) -> Groups:
+    """Groups of all documents of the store. Memory: the groups, about `SLICE_ENTRIES` entries, a slice's buckets."""
     groups = Groups(store.total)
     for band in range(bands):
-        for low, high in slices(store.total, limit):
-            _join_slice(store, groups, (band, low, high), verify, limit)
+        for low, high in slices(store.total, SLICE_ENTRIES):
+            _join_slice(store, groups, (band, low, high), verify)
     return groups
 
 
-def _join_slice(store: Store, groups: Groups, where: tuple[int, int, int], verify: float | None, limit: int) -> None:
+def _join_slice(store: Store, groups: Groups, where: tuple[int, int, int], verify: float | None) -> None:
     band, low, high = where
     leaders = np.empty(0, dtype=_SEEN)
 
@@ -103,7 +103,7 @@ def _join_slice(store: Store, groups: Groups, where: tuple[int, int, int], verif
         seen["hash"], seen["number"] = entries["hash"], entries["row"].astype(np.int64) + store.offsets[place]
         return seen
 
-    for held in batches(len(store.places), read, limit):
+    for held in batches(len(store.places), read, SLICE_ENTRIES):
         seen = np.concatenate([leaders, *held])
         seen = seen[np.lexsort((seen["number"], seen["hash"]))]
         leaders = link_first(seen, groups) if verify is None else link_verified(seen, groups, store, verify)

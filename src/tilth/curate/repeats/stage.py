@@ -161,7 +161,7 @@ def merged(tables: Sequence[Array]) -> Array:
 def _repeated(runs: Sequence[Path], bounds: tuple[int, int], documents: int) -> Array:
     """The units of one slice that stand in more than `documents` documents."""
     held = np.zeros(0, dtype=ENTRY)
-    for tables in batches(len(runs), lambda part: cut_slice(open_array(runs[part]), *bounds)):
+    for tables in batches(len(runs), lambda part: cut_slice(open_array(runs[part]), *bounds), SLICE_ENTRIES):
         held = merged([held, *tables])
     return held[held["count"] > documents]
 
