@@ -12,7 +12,7 @@ _NAMES = (
     "japanese:ja portuguese:pt italian:it dutch:nl russian:ru korean:ko arabic:ar "
     "iw:he in:id ji:yi mo:ro fil:tl"  # withdrawn ISO 639-1 codes; Filipino
 )
-_OTHER_NAMES = {name: tag for name, tag in (pair.split(":") for pair in _NAMES.split())}
+_OTHER_NAMES = dict(pair.split(":") for pair in _NAMES.split())
 
 #: Languages that no identifier tells apart with certainty, or of which one tag covers the other.
 _SAME = {
