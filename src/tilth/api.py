@@ -13,7 +13,7 @@ from tilth.base.files import read_json, write_json
 from tilth.base.progress import Snapshot
 from tilth.data.dataset import read_manifest
 from tilth.plan import load_stage, make_plan
-from tilth.recipe import Budget, Recipe, Step, load_recipe
+from tilth.recipe import GENERATIONS, Budget, Recipe, Step, load_recipe
 from tilth.runner.generation import worker_count
 from tilth.runner.identity import OnDrift
 from tilth.runner.pilot import Watch, check_forecast, choose, forecast
@@ -166,7 +166,7 @@ def estimate(
     watch = Watch()
     sampled = pilot_run(recipe, base, folder, rows, watch.hear, on_snapshot, budget)
     name = _first_generation(recipe)
-    spec = recipe.steps[name].rephrase
+    spec = recipe.steps[name].generation
     assert spec is not None
     plan = make_plan(recipe, base, folder)
     price = plan.price(name)
@@ -196,7 +196,7 @@ def pilot_run(
     on_snapshot: Callable[[Snapshot], None],
     budget: Budget | None = None,
 ) -> Any:
-    """Read and curate the sources, choose documents, and send those through the first generation step; returns the choice."""
+    """Read and curate the sources, and send some documents through the first generation step; returns the choice."""
     name = _first_generation(recipe)
     source = recipe.steps[name].source or ""
     before = _upstream(recipe, name)
@@ -245,9 +245,9 @@ def _folder(recipe: Recipe, run_dir: str | Path | None) -> Path:
 
 def _first_generation(recipe: Recipe) -> str:
     for name, step in recipe.steps.items():
-        if step.rephrase is not None:
+        if step.generation is not None:
             return name
-    raise ConfigError(f"expected a rephrase step in recipe {recipe.name!r}; it has {', '.join(recipe.steps)}.")
+    raise ConfigError(f"expected a step that asks a model in recipe {recipe.name!r}; it has {', '.join(recipe.steps)}.")
 
 
 def _upstream(recipe: Recipe, name: str) -> dict[str, Step]:
@@ -268,7 +268,7 @@ def _check_forecast(folder: Path, ledger: dict[str, Any]) -> dict[str, Any]:
     path = folder / ESTIMATE
     if ledger["state"] != "finished" or not path.exists():
         return ledger
-    step = next(item for item in ledger["steps"] if item["kind"] == "rephrase")
+    step = next(item for item in ledger["steps"] if item["kind"] in GENERATIONS)
     cost = ledger["cost"]
     actual = {
         "units": step["ledger"]["in"],

@@ -14,12 +14,18 @@ from tilth.base.errors import ConfigError
 from tilth.base.files import read_json, write_json
 from tilth.cost import Price, load_price
 from tilth.frames import CorpusStage, FrameStage
-from tilth.recipe import Recipe, Rephrase, Step
+from tilth.recipe import GENERATIONS, Generation, Recipe, Step
 from tilth.stage import GenerationStage
 
 _PACKAGE = "package://"
 #: Operation in a recipe -> "module:function" that builds the stage from its settings and the recipe's seed.
-STAGES = {"rephrase": "tilth.synth.rephrase:build"}
+STAGES = {
+    "rephrase": "tilth.synth.rephrase:build",
+    "synthesize": "tilth.synth.questions.stage:build",
+    "refine": "tilth.synth.refine.stage:build",
+    "solve": "tilth.synth.solve.stage:build",
+    "annotate": "tilth.label.annotate:build",
+}
 #: Stage of a curate step -> "module:function" that builds it from its settings and the recipe's seed.
 CURATION = {
     "licences": "tilth.curate.sources.licences:build",
@@ -81,9 +87,13 @@ class Plan:
         prices = self.recipe.execution.prices
         return load_price(Path(prices) if prices else None, self.generation(name).model.price)
 
-    def generation(self, name: str) -> Rephrase:
+    def generations(self) -> tuple[str, ...]:
+        """The names of the steps that ask a model, in order."""
+        return tuple(name for name, step in self.recipe.steps.items() if step.generation is not None)
+
+    def generation(self, name: str) -> Generation:
         """The settings of a generation step."""
-        settings = self.recipe.steps[name].rephrase
+        settings = self.recipe.steps[name].generation
         assert settings is not None
         return settings
 
@@ -101,8 +111,7 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
             step["read"]["source"] = [_absolute(item, base) for item in step["read"]["source"]]
         for item in step["curate"] or ():
             _resolve_stage(item, base)
-        if step["rephrase"]:
-            settings = step["rephrase"]
+        for settings in (step[kind] for kind in GENERATIONS if step[kind]):
             settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
             model = settings["model"]
             for key in ("model", "tokenizer"):
@@ -140,7 +149,7 @@ def load_plan(path: Path) -> Plan:
 
 def load_stage(plan: Plan, step: str) -> GenerationStage:
     """Build the stage of a generation step."""
-    name = STAGES["rephrase"]
+    name = STAGES[plan.step(step).kind]
     build = cast("Callable[[Any, int], GenerationStage]", _function(name))
     stage = build(plan.generation(step), plan.recipe.seed)
     if not callable(stage) or not hasattr(stage, "expand") or not hasattr(type(stage), "VERSION"):

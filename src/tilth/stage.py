@@ -26,6 +26,7 @@ class Document:
     licence: str | None
     origin: str
     content_hash: str
+    metadata: str | None = None  # JSON object: the mapped columns of a source, or what a sample was parsed to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

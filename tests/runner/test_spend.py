@@ -69,11 +69,11 @@ def test_a_killed_session_is_counted_from_its_own_segments(tmp_path: Path) -> No
         await writer.close()
 
     asyncio.run(journal(session.number))
-    total, records = past_sessions(tmp_path, PRICE)
+    total, records = past_sessions(tmp_path, {"rephrased": PRICE})
     assert (total.requests, total.prompt_tokens, total.completion_tokens) == (3, 150, 30)
     assert records[0]["ended"] == "killed"
     assert total.money == pytest.approx((150 * 1 + 30 * 2) / 1e6)
-    assert past_sessions(tmp_path, PRICE)[0] == total  # settled: a second look counts the same
+    assert past_sessions(tmp_path, {"rephrased": PRICE})[0] == total  # settled: a second look counts the same
     assert open_session(tmp_path, ("rephrased",)).number == session.number + 1
 
 

@@ -12,14 +12,16 @@ from tilth.recipe.load import (
     replace_source,
     shipped_recipes,
 )
-from tilth.recipe.model import Budget, Execution, Recipe, Step
+from tilth.recipe.model import GENERATIONS, Budget, Execution, Generation, Recipe, Step
 from tilth.recipe.stages.rephrase import Checks, Policy, Rephrase
 
 __all__ = [
+    "GENERATIONS",
     "Budget",
     "Checks",
     "CurateStage",
     "Execution",
+    "Generation",
     "Policy",
     "Recipe",
     "Rephrase",

@@ -1,16 +1,23 @@
 """The recipe: which stages make which datasets from which sources. It is data, from YAML or from Python."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from tilth.data.source import SourceSpec
 from tilth.recipe.curate import CurateStage
+from tilth.recipe.stages.annotate import Annotate
+from tilth.recipe.stages.refine import Refine
 from tilth.recipe.stages.rephrase import Rephrase
+from tilth.recipe.stages.solve import Solve
+from tilth.recipe.stages.synthesize import Synthesize
 
 #: What a step does: the keys of which a step has exactly one.
-Operation = Literal["read", "curate", "rephrase"]
-OPERATIONS: tuple[Operation, ...] = ("read", "curate", "rephrase")
+Operation = Literal["read", "curate", "rephrase", "synthesize", "refine", "solve", "annotate"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+#: Those that ask a model; their settings have `model`, `prompt_folders` and `source_column`.
+GENERATIONS: tuple[Operation, ...] = ("rephrase", "synthesize", "refine", "solve", "annotate")
+Generation = Rephrase | Synthesize | Refine | Solve | Annotate
 
 
 class Step(BaseModel):
@@ -21,6 +28,10 @@ class Step(BaseModel):
     read: SourceSpec | None = None
     curate: tuple[CurateStage, ...] | None = None
     rephrase: Rephrase | None = None
+    synthesize: Synthesize | None = None
+    refine: Refine | None = None
+    solve: Solve | None = None
+    annotate: Annotate | None = None
     sources: tuple[str, ...] = Field((), alias="from")  # one step, or for curate several
 
     @field_validator("sources", mode="before")
@@ -46,6 +57,12 @@ class Step(BaseModel):
     def kind(self) -> Operation:
         """The operation of a valid step."""
         return self.operations[0]
+
+    @property
+    def generation(self) -> Generation | None:
+        """The settings of a step that asks a model, or None."""
+        value: Generation | None = getattr(self, self.kind) if self.kind in GENERATIONS else None
+        return value
 
 
 class Budget(BaseModel):

@@ -24,7 +24,7 @@ from tilth.data.dataset import file_digest
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import Handle, spawn
 from tilth.plan import resolve_paths
-from tilth.recipe import Budget, Execution, Recipe, Step, dump_recipe
+from tilth.recipe import GENERATIONS, Budget, Execution, Recipe, Step, dump_recipe
 from tilth.runner.session import read_ledger
 from tilth.runner.verify import verify_run
 
@@ -156,7 +156,7 @@ def digests(run_dir: Path) -> dict[str, str]:
 
 
 def _count_rows(run_dir: Path) -> int:
-    return sum(step["ledger"]["in"] for step in read_ledger(run_dir)["steps"] if step["kind"] == "rephrase")
+    return sum(step["ledger"]["in"] for step in read_ledger(run_dir)["steps"] if step["kind"] in GENERATIONS)
 
 
 def _finish(recipe: Path, folder: Path) -> None:
@@ -195,8 +195,8 @@ def _variant(recipe: Recipe, base: Path, rows: int, url: str) -> Recipe:
         if step.read is not None:
             read = step.read.model_copy(update={"limit": min(step.read.limit or rows, rows)})
             steps[name] = step.model_copy(update={"read": read})
-        elif step.rephrase is not None:
-            steps[name] = step.model_copy(update={"rephrase": _fake_model(step.rephrase, url)})
+        elif step.generation is not None:
+            steps[name] = step.model_copy(update={step.kind: _fake_model(step.generation, url)})
         else:
             steps[name] = step
     execution = Execution(workers=1, shard_rows=max(rows // 5, 1))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from tilth.base.errors import TilthError
 from tilth.base.log import EventLog
-from tilth.plan import load_stage, make_plan
+from tilth.plan import load_curation, load_stage, make_plan
 from tilth.recipe import Recipe, load_recipe
 from tilth.runner.pool import open_pool
 from tilth.runner.reading import check_sources
@@ -120,7 +120,10 @@ def _recipe(path: Path, folder: Path) -> Iterator[Finding]:
     plan = make_plan(recipe, base, folder / recipe.name)
     for name, step in plan.recipe.steps.items():
         try:
-            if step.read is not None:
+            if step.curate is not None:
+                stages = ", ".join(item.name for item in load_curation(plan, name))
+                yield Finding(level="ok", subject=name, text=f"stages {stages} load")
+            elif step.read is not None:
                 files = check_sources(step.read)
                 size = sum(file.size or 0 for file in files)
                 yield Finding(level="ok", subject=name, text=f"{len(files)} files, {size / 1e6:.1f} MB, columns found")
@@ -133,7 +136,7 @@ def _recipe(path: Path, folder: Path) -> Iterator[Finding]:
 
 
 def _model(recipe: Recipe, name: str) -> Finding:
-    settings = recipe.steps[name].rephrase
+    settings = recipe.steps[name].generation
     assert settings is not None
 
     async def probe() -> float:

@@ -20,7 +20,7 @@ from tilth.base.files import read_json, storage_errors, write_bytes, write_json
 from tilth.base.log import EventLog
 from tilth.base.progress import Snapshot
 from tilth.base.version import VERSION
-from tilth.cost import STALE_DAYS, Usage, load_price
+from tilth.cost import STALE_DAYS, Price, Usage
 from tilth.data.dataset import part_name, read_manifest
 from tilth.data.files import SourceFile
 from tilth.generate.engines.table import describe_engine
@@ -94,14 +94,13 @@ class _Session:
         sources, keep = self._check()
         write_bytes(plan.run_dir / "recipe.yaml", dump_recipe(plan.recipe).encode())
         plan_path = save_plan(plan)
-        self._before, _ = past_sessions(plan.run_dir, self._price())
-        steps = tuple(name for name, step in plan.recipe.steps.items() if step.rephrase is not None)
-        self._account = open_session(plan.run_dir, steps)
+        self._before, _ = past_sessions(plan.run_dir, prices_of(plan))
+        self._account = open_session(plan.run_dir, plan.generations())
         self._log.event("session_started", session=self._account.number, tilth=VERSION)
         ended = "failed"
         try:
             for name, step in plan.recipe.steps.items():
-                if step.kind == "rephrase":
+                if step.generation is not None:
                     self._generate(name, plan_path, keep=keep[name])
                 elif not self._options.calls:
                     continue  # answers are read again; what they were asked about stays as it is
@@ -131,29 +130,19 @@ class _Session:
             if step.read is not None
         }
         keep = {}
-        self._price()
+        prices = prices_of(plan)
         for name, step in plan.recipe.steps.items():
             if step.kind == "curate":
                 stages = load_curation(plan, name)
                 keep[name] = settle_curation(plan.folder(name), stages, self._options.on_drift, plan.recipe.name)
-            elif step.kind == "rephrase":
+            elif step.generation is not None:
                 stage = load_stage(plan, name)
                 keep[name] = settle_identity(
                     plan.folder(name), stage.identity, self._options.on_drift, plan.recipe.name
                 )
-        if plan.recipe.budget.money is not None and self._price() is None:
-            raise ConfigError(
-                "budget.money is set, but no model has a price, so nothing would ever be counted. Set model.price and "
-                "execution.prices, or cap tokens or hours instead."
-            )
+        if plan.recipe.budget.money is not None:
+            _check_prices(plan, prices)
         return sources, keep
-
-    def _price(self) -> Any:
-        recipe = self._plan.recipe
-        prices = Path(recipe.execution.prices) if recipe.execution.prices else None
-        names = [step.rephrase.model.price for step in recipe.steps.values() if step.rephrase is not None]
-        found = [load_price(prices, name) for name in names if name is not None]
-        return found[0] if found else None
 
     def _read(self, name: str, files: tuple[SourceFile, ...]) -> None:
         recipe = self._plan.recipe
@@ -218,6 +207,22 @@ class _Session:
         return ledger
 
 
+def prices_of(plan: Plan) -> dict[str, Price | None]:
+    """The price of each generation step's model; raises `ConfigError` on mistakes."""
+    return {name: plan.price(name) for name in plan.generations()}
+
+
+def _check_prices(plan: Plan, prices: Mapping[str, Price | None]) -> None:
+    """A cap on money holds only where what is paid for is counted."""
+    paid = [name for name in prices if plan.generation(name).model.engine == "endpoint"]
+    missing = [name for name in paid if prices[name] is None]
+    if missing or not any(prices.values()):
+        raise ConfigError(
+            f"budget.money is set, but there is no price for the model of {', '.join(missing) or 'any step'}, so its "
+            "calls would never be counted. Set model.price and execution.prices, or cap tokens or hours instead."
+        )
+
+
 def make_ledger(
     plan: Plan,
     state: str,
@@ -244,7 +249,7 @@ def make_ledger(
     licences: Counter[str] = Counter()
     for entry in steps:
         licences.update(entry.pop("licences", {}))
-    first = next((step.rephrase for step in plan.recipe.steps.values() if step.rephrase is not None), None)
+    first = next(iter(plan.generations()), None)
     return {
         "format": 1,
         "run": plan.recipe.name,
@@ -254,7 +259,7 @@ def make_ledger(
         "command": " ".join(sys.argv[:1] and [Path(sys.argv[0]).name, *sys.argv[1:]]),
         "state": state,
         "stopped_because": stopped_because,
-        "engine": None if first is None else describe_engine(first.model),
+        "engine": None if first is None else describe_engine(plan.generation(first).model),
         "steps": steps,
         "cost": _cost_entry(plan, settle=settle),
         "licences": dict(licences.most_common()),
@@ -328,7 +333,7 @@ def _generation_entry(plan: Plan, name: str, alarms: list[dict[str, Any]]) -> di
     check_ledger(name, ledger)
     return {
         "name": name,
-        "kind": "rephrase",
+        "kind": plan.step(name).kind,
         "source": plan.step(name).source,
         "shards": {"done": len(markers), "of": len(names)},
         "documents": sum(marker["documents"] for marker in markers),
@@ -351,10 +356,9 @@ def add_prompt(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cost_entry(plan: Plan, *, settle: bool) -> dict[str, Any]:
-    recipe = plan.recipe
-    spec = next((step.rephrase.model for step in recipe.steps.values() if step.rephrase is not None), None)
-    price = load_price(Path(recipe.execution.prices) if recipe.execution.prices else None, spec.price if spec else None)
-    total, sessions = past_sessions(plan.run_dir, price, settle=settle)
+    prices = prices_of(plan)
+    price = next((found for found in prices.values() if found is not None), None)
+    total, sessions = past_sessions(plan.run_dir, prices, settle=settle)
     entry = {**asdict(total), "answers_reused": sum(record["reused"] for record in sessions)}
     entry["currency"] = price.currency if price else "USD"
     entry["price"] = None

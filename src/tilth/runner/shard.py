@@ -201,6 +201,7 @@ def read_documents(path: Path, text_column: str) -> "list[Document]":
                 licence=row.get("licence"),
                 origin=row["origin"],
                 content_hash=row.get("content_hash") or row["source_hash"],
+                metadata=row.get("metadata") or row.get("parsed"),
             )
         )
     return documents

@@ -10,6 +10,7 @@ until others have settled for less, and when nothing is left to wait for, the ru
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,11 @@ def open_session(run_dir: Path, steps: tuple[str, ...]) -> SessionFile:
     return session
 
 
-def past_sessions(run_dir: Path, price: Price | None, *, settle: bool = True) -> tuple[Usage, list[dict[str, Any]]]:
-    """What all sessions spent so far, and their records. A killed session is counted from its own segments.
+def past_sessions(
+    run_dir: Path, prices: Mapping[str, Price | None], *, settle: bool = True
+) -> tuple[Usage, list[dict[str, Any]]]:
+    """What all sessions spent so far, and their records. A killed session is counted from its own segments,
+    each step's at its own price.
 
     `settle` writes that count back, which is right only while no other process runs this session.
     """
@@ -171,7 +175,7 @@ def past_sessions(run_dir: Path, price: Price | None, *, settle: bool = True) ->
     for path in sorted((run_dir / "sessions").glob("*.json")):
         record = read_json(path)
         if record["ended"] is None:
-            record = _recount(run_dir, record, price)
+            record = _recount(run_dir, record, prices)
             if settle:
                 write_json(path, record)
         total = total + Usage(**{name: record[name] for name in Usage.__dataclass_fields__})
@@ -179,13 +183,13 @@ def past_sessions(run_dir: Path, price: Price | None, *, settle: bool = True) ->
     return total, records
 
 
-def _recount(run_dir: Path, record: dict[str, Any], price: Price | None) -> dict[str, Any]:
+def _recount(run_dir: Path, record: dict[str, Any], prices: Mapping[str, Price | None]) -> dict[str, Any]:
     usage = Usage()
     for step in record["steps"]:
         for path in (run_dir / step / "journal").glob(f"*/{record['session']:06d}.*.seg"):
             for item in read_segment(path):
                 if not isinstance(item, Torn) and item.completion is not None:
-                    usage = usage + usage_of(item.completion, price)
+                    usage = usage + usage_of(item.completion, prices.get(step))
     counted = asdict(usage)
     return {**record, **counted, "seconds": record["seconds"], "gpu_seconds": record["gpu_seconds"], "ended": "killed"}
 

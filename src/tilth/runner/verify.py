@@ -13,6 +13,7 @@ from tilth.data.dataset import Manifest, file_digest, read_manifest
 from tilth.data.schema import DOCUMENTS, DROPPED, SAMPLES
 from tilth.generate.journal import Torn, load_part, request_id
 from tilth.plan import Plan, load_plan
+from tilth.recipe import GENERATIONS
 from tilth.runner.reading import IdSet
 from tilth.runner.session import read_ledger
 from tilth.runner.shard import check_ledger, read_marker
@@ -52,7 +53,7 @@ def verify_run(run_dir: Path) -> Verified:
 
 def _check_step(plan: Plan, run_dir: Path, entry: dict[str, Any], manifest: Manifest) -> Iterator[str]:
     name, folder = entry["name"], run_dir / entry["name"]
-    schema = SAMPLES if entry["kind"] == "rephrase" else DOCUMENTS
+    schema = SAMPLES if entry["kind"] in GENERATIONS else DOCUMENTS
     kept = dropped = 0
     ids = IdSet()
     journalled = plan.recipe.execution.journal
@@ -72,10 +73,10 @@ def _check_step(plan: Plan, run_dir: Path, entry: dict[str, Any], manifest: Mani
             continue
         kept += shard.rows
         dropped += _rows(folder / "dropped" / f"{shard.name}.parquet")
-        key = "sample_id" if entry["kind"] == "rephrase" else "doc_id"
+        key = "sample_id" if entry["kind"] in GENERATIONS else "doc_id"
         if not all(ids.first_seen(_column(path, key))):
             yield f"{path}: a {key} comes twice"
-        if entry["kind"] == "rephrase":
+        if entry["kind"] in GENERATIONS:
             yield from _check_generated(folder, shard.name, ids, journalled=journalled)
     book = entry["ledger"]
     try:

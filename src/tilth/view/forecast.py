@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tilth.recipe import GENERATIONS
 from tilth.view.tables import table_text
 from tilth.view.words import duration, money, reason_words, short
 
@@ -34,7 +35,7 @@ def reparse_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     lines = []
     for step in after["steps"]:
         then, now = old.get(step["name"], {"kept": 0, "reasons": {}}), step["ledger"]
-        if step["kind"] != "rephrase":
+        if step["kind"] not in GENERATIONS:
             continue
         lines.append(f"{step['name']}: {then['kept']:,} kept before, {now['kept']:,} now, 0 requests")
         for reason in sorted({*then["reasons"], *now["reasons"]}):

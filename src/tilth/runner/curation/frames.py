@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.base.errors import CorruptData
+from tilth.base.fingerprint import text_hash
 from tilth.data.schema import DOCUMENTS, curated
 from tilth.frames import CONTROL
 
@@ -85,8 +87,6 @@ def _framed(table: pl.DataFrame, part: InputPart, first: int) -> pl.DataFrame:
 
 def _from_samples(table: pl.DataFrame) -> pl.DataFrame:
     """Rewrites as documents of their own; where each came from stays in the metadata."""
-    from tilth.base.fingerprint import text_hash
-
     return table.select(
         pl.col("sample_id").alias("doc_id"),
         "text",
@@ -95,9 +95,22 @@ def _from_samples(table: pl.DataFrame) -> pl.DataFrame:
         "origin",
         pl.lit(-1, dtype=pl.Int64).alias("position"),  # made here: it stands in no file of a source
         pl.Series("content_hash", [text_hash(text) for text in table["text"]], dtype=pl.String),
-        pl.struct(*_SAMPLE_FIELDS).struct.json_encode().alias("metadata"),
+        pl.Series("metadata", _metadata(table), dtype=pl.String),
         "flags",
     )
+
+
+def _metadata(table: pl.DataFrame) -> list[str]:
+    """What each sample was parsed to, where that is an object, with its lineage under `made_by`."""
+    rows = table.select("parsed", *_SAMPLE_FIELDS).iter_rows(
+        named=True
+    )  # JSON is parsed row by row wherever it is done
+    found = []
+    for row in rows:
+        parsed = orjson.loads(row.pop("parsed") or "null")
+        fields = parsed if isinstance(parsed, dict) else {}
+        found.append(orjson.dumps({**fields, "made_by": row}).decode())
+    return found
 
 
 def to_table(frame: pl.DataFrame, signals: dict[str, pa.DataType], *, dropped: bool = False) -> pa.Table:
