@@ -14,7 +14,14 @@ import numpy as np
 
 from tilth.base.errors import ConfigError
 from tilth.base.random import seed_of
-from tilth.study.statistics.quantiles import chi2_quantile, noncentral_t_cdf, normal_cdf, normal_quantile, t_quantile
+from tilth.study.statistics.quantiles import (
+    Floats,
+    chi2_quantile,
+    noncentral_t_cdf,
+    normal_cdf,
+    normal_quantile,
+    t_quantile,
+)
 
 _GRID = 2000  # points of the seeds' variance; power is then exact to about 0.001
 _MOST_SEEDS = 1000  # a study that needs more will not be run
@@ -67,17 +74,26 @@ def power(difference: float, design: Design) -> float:
 
     Raises `ConfigError` for one seed without a known spread: the analysis makes no claim from it.
     """
-    if design.df <= 0:
-        raise ConfigError("expected at least 2 seeds; one seed an arm is screening and carries no claim.")
-    sd = np.sqrt(design.seed_variance + design.item_variance)
-    if sd == 0:
-        return float(difference != 0)
-    half = _half_widths(design)
-    found = normal_cdf((abs(difference) - half) / sd) + normal_cdf((-abs(difference) - half) / sd)
-    return float(found.mean())
+    return _Chance(design).of(difference)
 
 
-def _half_widths(design: Design) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+class _Chance:
+    """Power as a function of the difference: the intervals' widths, which do not depend on it, are found once."""
+
+    def __init__(self, design: Design) -> None:
+        if design.df <= 0:
+            raise ConfigError("expected at least 2 seeds; one seed an arm is screening and carries no claim.")
+        self.sd = float(np.sqrt(design.seed_variance + design.item_variance))
+        self._half = _half_widths(design)
+
+    def of(self, difference: float) -> float:
+        if self.sd == 0:
+            return float(difference != 0)
+        far, near = (-abs(difference) - self._half) / self.sd, (abs(difference) - self._half) / self.sd
+        return float((normal_cdf(near) + normal_cdf(far)).mean())
+
+
+def _half_widths(design: Design) -> Floats:
     """Half the interval's width for each possible sample variance of the seeds, in equal steps of probability."""
     df = design.df
     share = (np.arange(_GRID) + 0.5) / _GRID
@@ -89,18 +105,16 @@ def _half_widths(design: Design) -> np.ndarray[tuple[int], np.dtype[np.float64]]
     half = t_quantile(probability, freedom) * np.sqrt(whole)
     if design.seeds <= design.few_seeds and not design.pooled and not design.known_df:
         half = np.maximum(half, t_quantile(probability, df) * np.sqrt(of_seeds))
-    return np.asarray(half)
+    return half
 
 
 def smallest_difference(design: Design, wanted_power: float = 0.8) -> float:
     """The smallest true difference found with `wanted_power`, in the metric's units."""
-    scale = float(np.sqrt(design.seed_variance + design.item_variance))
-    if scale == 0:
-        return 0.0
-    high = scale
-    while power(high, design) < wanted_power:
+    chance = _Chance(design)
+    high = chance.sd
+    while high > 0 and chance.of(high) < wanted_power:
         high *= 2
-    return _bisect(lambda difference: power(difference, design) >= wanted_power, 0.0, high)
+    return _bisect(lambda difference: chance.of(difference) >= wanted_power, 0.0, high)
 
 
 def _bisect(enough: Callable[[float], bool], low: float, high: float) -> float:
@@ -115,6 +129,9 @@ def seeds_needed(difference: float, design: Design, wanted_power: float = 0.8) -
 
     `design.seeds` is not looked at.
     """
+    many = _with_seeds(design, _MOST_SEEDS)
+    if power(difference, many) < wanted_power:
+        return None
     for seeds in range(2, _MOST_SEEDS + 1):
         if power(difference, _with_seeds(design, seeds)) >= wanted_power:
             return seeds

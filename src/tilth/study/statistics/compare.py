@@ -20,7 +20,7 @@ from tilth.study.statistics.settings import StatisticsSettings
 
 Verdict = Literal["better", "worse", "not worse than", "cannot tell"]
 #: Why a claim is not made whatever the numbers say.
-Standing = Literal["ok", "one seed", "a seed diverged", "diverged", "no results"]
+Standing = Literal["ok", "one seed", "a seed diverged", "diverged", "no results", "no baseline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ def judge(
     lower end lies above minus the margin; it uses the same two-sided interval, hence errs at most alpha / 2 of the
     time. An arm of which a seed diverged is never praised: the seeds that survived are not a fair sample.
     """
-    if standing in ("diverged", "no results", "one seed") or np.isnan(effect):
+    if standing in ("diverged", "no results", "no baseline", "one seed") or np.isnan(effect):
         return "cannot tell", False
     equivalent = margin is not None and low > -margin and high < margin
     if p_adjusted <= alpha and effect < 0:
@@ -251,6 +251,8 @@ def _task(scores: Scores, index: int, found: Estimate, arm: int) -> TaskDifferen
 
 def _standing(arm: int, scores: Scores, parts: Parts, *, known_noise: bool) -> Standing:
     states = {state.state for state in scores.states if state.arm == scores.arms[arm]}
+    if not parts.matched[parts.baseline].any():
+        return "no baseline"
     if not parts.matched[arm].any():
         return "diverged" if "diverged" in states else "no results"
     if "diverged" in states:

@@ -1,7 +1,8 @@
 """Is a task fit to compare recipes with? Decided on the baseline's checkpoints and seeds alone, before any arm is seen.
 
 Four questions, each answered yes, no, or "not asked" where the data cannot answer it (a metric without a chance
-level, too few seeds or checkpoints). A task passes when no answer is no and at least two are yes.
+level, too few seeds or checkpoints). A task fails when any answer is no. It passes with at least two answers of yes;
+with fewer it is neither, and stays in the aggregate with that said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ class TaskGate:
     """A task's four answers, and whether it may enter the aggregate. `seed_sd` is the baseline's, late in training."""
 
     task: str
-    passed: bool
+    passed: bool | None
     seed_sd: float | None
     answers: tuple[Answer, ...]
 
@@ -50,6 +51,8 @@ def gate(
     rose by `above_chance_se` standard errors since its first checkpoint.
     """
     chosen = settings or GateSettings()
+    if not checkpoints:
+        return ()
     names = [task.name for task in checkpoints[-1][1].tasks]
     return tuple(_task_gate(name, checkpoints, chosen, (chance or {}).get(name)) for name in names)
 
@@ -65,17 +68,17 @@ def _task_gate(
     per_seed = _late_means(late)
     sd = float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else None
     sign = 1.0 if checkpoints[-1][1].higher_is_better else -1.0
-    floor = curve[0] if chance is None else sign * chance
+    floor = sign * chance if chance is not None else curve[0] if len(curve) > 1 else None
     answers = (
         _above(values[-1], floor, settings, known=chance is not None),
         _monotone(steps, curve, settings),
-        _signal(float(per_seed.mean()) - floor, sd, len(per_seed), settings),
+        _signal(float(per_seed.mean()), floor, sd, len(per_seed), settings),
         _stable(late, settings),
     )
     yes = sum(answer.passed is True for answer in answers)
     return TaskGate(
         task=name,
-        passed=yes >= _LEAST_YES and all(answer.passed is not False for answer in answers),
+        passed=False if any(answer.passed is False for answer in answers) else yes >= _LEAST_YES or None,
         seed_sd=sd,
         answers=answers,
     )
@@ -92,11 +95,14 @@ def _oriented(scores: Scores, name: str) -> Floats | None:
 def _late_means(late: Sequence[Floats]) -> Floats:
     """Each seed's mean over the late checkpoints; seeds that finished all of them."""
     seeds = min(len(one) for one in late)
-    return np.mean([one[:seeds].mean(axis=1) for one in late], axis=0)
+    return np.asarray(np.mean([one[:seeds].mean(axis=1) for one in late], axis=0))
 
 
-def _above(last: Floats, floor: float, settings: GateSettings, *, known: bool) -> Answer:
+def _above(last: Floats, floor: float | None, settings: GateSettings, *, known: bool) -> Answer:
     """Standard errors of the mean over items (of seed means), with the seeds' spread where there are several."""
+    question = "above chance" if known else "above its first checkpoint"
+    if floor is None:
+        return _not_asked(question, settings.above_chance_se, "one checkpoint and no chance level")
     items = last.mean(axis=0)
     variance = float(np.var(items, ddof=1)) / len(items) if len(items) > 1 else 0.0
     if len(last) > 1:
@@ -104,7 +110,7 @@ def _above(last: Floats, floor: float, settings: GateSettings, *, known: bool) -
     distance = float(last.mean()) - floor
     value = distance / np.sqrt(variance) if variance > 0 else float(np.sign(distance) * np.inf if distance else 0.0)
     return Answer(
-        question="above chance" if known else "above its first checkpoint",
+        question=question,
         value=float(value),
         threshold=settings.above_chance_se,
         passed=bool(value >= settings.above_chance_se),
@@ -125,11 +131,13 @@ def _monotone(steps: Sequence[int], curve: Sequence[float], settings: GateSettin
     )
 
 
-def _signal(learnt: float, sd: float | None, seeds: int, settings: GateSettings) -> Answer:
+def _signal(late: float, floor: float | None, sd: float | None, seeds: int, settings: GateSettings) -> Answer:
     """What training taught (score above chance, or above the first checkpoint) over the spread between seeds."""
+    if floor is None:
+        return _not_asked("signal to noise", settings.signal_to_noise, "one checkpoint and no chance level")
     if sd is None or seeds < settings.min_seeds:
         return _not_asked("signal to noise", settings.signal_to_noise, f"{seeds} seeds")
-    value = learnt / sd if sd > 0 else float("inf")
+    value = (late - floor) / sd if sd > 0 else float("inf")
     return Answer(
         question="signal to noise",
         value=value,

@@ -8,7 +8,7 @@ items; what was left out is counted. Costs about 0.6 s and 120 MB a million rows
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -90,8 +90,7 @@ class Scores:
 
     def macro_weights(self) -> Floats:
         """One weight a task: the mean over categories of the mean over a category's tasks. They add up to 1."""
-        categories = [task.category for task in self.tasks]
-        return np.array([1.0 / (len(set(categories)) * categories.count(name)) for name in categories])
+        return _macro_weights([task.category for task in self.tasks])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,22 +111,62 @@ def load_scores(paths: Path | Iterable[Path], selection: Selection) -> Scores:
     Raises `SourceError` for a missing table and `ConfigError` where the selection fits no rows or several sets of them.
     """
     columns = _Columns(_select(paths, selection))
-    return _scores(columns, columns.last_steps(selection.checkpoints), selection)
+    scores = _scores(columns, columns.last_steps(selection.checkpoints), selection)
+    if not scores.tasks:
+        broken = [f"{one.arm} seed {one.seed}: {one.state}" for one in scores.states if one.state != "ok"]
+        raise ConfigError(
+            "expected items that every finished run has a score for; there are none. "
+            f"{'; '.join(broken[:5]) or 'The runs were evaluated on different items'}. Evaluate the runs again."
+        )
+    return scores
 
 
 def load_checkpoints(paths: Path | Iterable[Path], selection: Selection, arm: str) -> tuple[tuple[int, Scores], ...]:
-    """The scores of one arm at each of its checkpoints, by rising step; what the task gate and curves need."""
-    table = _select(paths, selection)
-    table = table.filter(pc.equal(table["arm"].cast(pa.string()), arm))
-    if not table.num_rows:
-        raise ConfigError(f"expected results of the arm {arm!r} in {selection.metric}; found none.")
-    columns = _Columns(table)
+    """The scores of one arm at each checkpoint that a run of it finished, by rising step; what the task gate needs."""
+    columns = _Columns(_select(paths, selection, arm))
     steps = sorted(set(columns.step.tolist()))
-    return tuple((step, _scores(columns, columns.step == step, selection)) for step in steps)
+    found = [(step, _scores(columns, columns.step == step, selection)) for step in steps]
+    return tuple((step, scores) for step, scores in found if scores.tasks)
 
 
-def _select(paths: Path | Iterable[Path], selection: Selection) -> pa.Table:
-    wanted = {"metric": selection.metric, "form": selection.form, "size": selection.size}
+def load_curves(paths: Path | Iterable[Path], selection: Selection) -> list[dict[str, Any]]:
+    """One row an arm, seed and checkpoint: the macro score and each task's mean, over the items evaluated there.
+
+    A diverged checkpoint has None, which a chart shows as a gap.
+    """
+    columns = _Columns(_select(paths, selection))
+    steps, step = np.unique(columns.step, return_inverse=True)
+    tasks = len(columns.tasks)
+    points, point = np.unique(columns.run * len(steps) + step, return_inverse=True)
+    cell = point * tasks + columns.task
+    total = np.bincount(cell, weights=columns.value, minlength=len(points) * tasks)
+    count = np.bincount(cell, minlength=len(points) * tasks)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (total / count).reshape(len(points), tasks)
+    categories = selection.categories or {}
+    weights = _macro_weights([categories.get(name, name) for name in columns.tasks])
+    return [
+        {
+            "arm": columns.arms[key // len(steps) // len(columns.seeds)],
+            "seed": columns.seeds[key // len(steps) % len(columns.seeds)],
+            "step": int(steps[key % len(steps)]),
+            "macro": _finite(float(row @ weights)),
+            "tasks": {name: _finite(float(value)) for name, value in zip(columns.tasks, row, strict=True)},
+        }
+        for key, row in zip(points.tolist(), means, strict=True)
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _macro_weights(categories: list[str]) -> Floats:
+    return np.array([1.0 / (len(set(categories)) * categories.count(name)) for name in categories])
+
+
+def _select(paths: Path | Iterable[Path], selection: Selection, arm: str | None = None) -> pa.Table:
+    wanted = {"metric": selection.metric, "form": selection.form, "size": selection.size, "arm": arm}
     table = read_results(paths, **{name: value for name, value in wanted.items() if value is not None})
     if not table.num_rows:
         asked = ", ".join(f"{name} {value}" for name, value in wanted.items() if value is not None)
@@ -168,16 +207,19 @@ class _Columns:
 
 
 def _codes(table: pa.Table, name: str) -> tuple[list[str], Integers]:
-    """The sorted distinct values of a text column and the code of each row; -1 for null."""
+    """The sorted distinct values of a text column that rows have, and the code of each row; -1 for null.
+
+    A dictionary read from a file can hold words of rows that were filtered away; they do not count.
+    """
     column = table[name].combine_chunks()
     column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
     words = column.dictionary.to_pylist()
-    order = sorted(range(len(words)), key=lambda index: str(words[index]))
-    place = np.empty(len(words) + 1, dtype=np.int64)
-    place[order] = np.arange(len(words))
-    place[-1] = -1
     indices = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
-    return [str(words[index]) for index in order], place[indices]
+    used = [index for index in np.unique(indices).tolist() if index >= 0]
+    used.sort(key=lambda index: str(words[index]))
+    place = np.full(len(words) + 1, -1, dtype=np.int64)  # the last entry is that of -1
+    place[used] = np.arange(len(used))
+    return [str(words[index]) for index in used], place[indices]
 
 
 def _scores(columns: _Columns, keep: NDArray[np.bool_], selection: Selection) -> Scores:

@@ -38,3 +38,4 @@ class StatisticsSettings(BaseModel):
     aggregate: Literal["macro", "standardised"] = "macro"
     pool_seeds: bool = False  # take the seeds' spread over all arms together: assumes that it is the same in all
     gate: GateSettings = GateSettings()
+    apply_gate: bool = True  # tasks that fail on the baseline stay out of the aggregate, and are named

@@ -26,6 +26,8 @@ def _why(one: Comparison) -> str:
         return ", since every one of its runs diverged; it has no score, which is not a score of zero"
     if one.standing == "no results":
         return ", since it has no finished run with a seed of the baseline's"
+    if one.standing == "no baseline":
+        return ", since the baseline has no finished run"
     if one.standing == "one seed":
         return " from one seed, which does not show how much a change of seed does; this is screening"
     if one.standing == "a seed diverged":
