@@ -118,7 +118,7 @@ def load_labels(folder: Path, taxonomy: Taxonomy | None = None) -> LabelModel:
     if head["taxonomy_hash"] != taxonomy.hash:
         raise ConfigError(
             f"expected a labeller trained under this taxonomy (version {taxonomy.version}); {folder} was trained "
-            f"under version {head['taxonomy']} with other text. Train it again, or name the taxonomy file it was trained with."
+            f"under version {head['taxonomy']} with other text. Train it again, or name the taxonomy of its training."
         )
     return LabelModel(
         discipline=load_model(folder / "discipline"),

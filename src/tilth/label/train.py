@@ -1,6 +1,6 @@
 """Distils labels (an annotator's, or those that came with a data set) into the local labeller, and measures it.
 
-Costs: about 15 s for 5,000 questions and the 13 disciplines on one core, five folds included; fields take three times that.
+Costs: about 15 s for 5,000 questions and the 13 disciplines on one core, five folds included; fields three times that.
 """
 
 from collections import defaultdict
