@@ -22,7 +22,8 @@ _LANDLOCK = (444, 445, 446)  # create_ruleset, add_rule, restrict_self: the same
 #: clone fork vfork execve execveat clone3 socket connect ptrace kill tkill tgkill unshare setns mount bpf
 #: io_uring_setup process_vm_writev userfaultfd keyctl
 _DENIED = {
-    "x86_64": (0xC000003E, (56, 57, 58, 59, 322, 435, 41, 42, 101, 62, 200, 234, 272, 308, 165, 321, 425, 311, 323, 250)),
+    "x86_64": (0xC000003E, (56, 57, 58, 59, 322, 435, 41, 42, 101, 62, 200, 234, 272, 308, 165, 321, 425, 311, 323,
+               250)),
     "aarch64": (0xC00000B7, (220, 221, 281, 435, 198, 203, 117, 129, 130, 131, 97, 268, 40, 280, 425, 271, 282, 219)),
 }  # fmt: skip
 _REFUSED = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.kill",
