@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tilth.base.errors import ConfigError
 from tilth.curate.signals.measure import check_names
 from tilth.curate.signals.table import SIGNALS
-from tilth.recipe.stages.rules import ANY_LANGUAGE, Rule, Rules, Threshold
+from tilth.recipe.stages.rules import Rule, Rules, Threshold
 
 _SHIPPED = Path(__file__).parent / "presets"
 
@@ -74,16 +74,6 @@ def rules_by_language(settings: Rules) -> Mapping[str, tuple[Rule, ...]]:
     known = {rule.reason for rules in plain.values() for rule in rules}
     _check_reasons([*settings.thresholds, *settings.without], known)
     return {language: _changed(rules, settings) for language, rules in plain.items()}
-
-
-def rules_for(language: str | None, by_language: Mapping[str, tuple[Rule, ...]]) -> tuple[Rule, ...] | None:
-    """The rules of a language: its own entry, that of its first part (zh for zh-Hant), or the one for any; or None."""
-    if language:
-        code = language.lower().replace("_", "-")
-        for key in (code, code.split("-")[0]):
-            if key in by_language:
-                return by_language[key]
-    return by_language.get(ANY_LANGUAGE)
 
 
 def _check_reasons(named: Sequence[str], known: set[str]) -> None:

@@ -5,7 +5,7 @@ does not depend on `measure`. A signal that cannot be measured (a share of nothi
 without a preset pass and carry the flag `rules_no_preset`. Rows that already have a reason are not measured.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import numpy as np
 import polars as pl
 
 from tilth.base.fingerprint import text_hash
-from tilth.curate.rules.presets import rules_by_language, rules_for
+from tilth.curate.rules.presets import rules_by_language
 from tilth.curate.signals.badwords import read_words
+from tilth.curate.signals.bounds import failing, rows_by_key
 from tilth.curate.signals.c4 import kept_texts
+from tilth.curate.signals.histogram import Survey
 from tilth.curate.signals.measure import measure
 from tilth.curate.signals.spans import Bools, Ints
 from tilth.curate.signals.table import SIGNALS
@@ -74,7 +76,8 @@ class RulesStage:
         if frame.is_empty():
             return frame.with_columns(measure(frame.select("text"), self.signals).select(self.signals))
         parts, open_rows = [], frame["reason"].is_null().to_numpy()
-        for rules, rows in self._rows_by_rules(frame["language"]):
+        for key, rows in rows_by_key(frame["language"], self.rules):
+            rules = None if key is None else self.rules[key]
             parts.append(self._judge(frame["text"], rows[open_rows[rows]], rules))
         parts.append(pl.DataFrame({_ROW: np.flatnonzero(~open_rows)}))
         judged = pl.concat(parts, how="diagonal_relaxed").sort(_ROW).drop(_ROW)
@@ -86,20 +89,12 @@ class RulesStage:
         found = {NO_PRESET: int(frame["flags"].list.contains(NO_PRESET).sum())}
         if self.changes_text:
             found[LINES_REMOVED] = int(frame["flags"].list.contains(LINES_REMOVED).sum())
-        for rules, rows in self._rows_by_rules(frame["language"]):
+        for key, rows in rows_by_key(frame["language"], self.rules):
             part = frame[rows] if len(rows) < len(frame) else frame
-            for rule in rules or ():
+            for rule in self.rules[key] if key is not None else ():
                 name = f"fails {rule.reason}"
                 found[name] = found.get(name, 0) + int(part.select(failing(rule).sum()).item() or 0)
         return found
-
-    def _rows_by_rules(self, languages: pl.Series) -> Iterable[tuple[tuple[Rule, ...] | None, Ints]]:
-        """The rows that each set of rules judges; None for those without."""
-        rows: dict[tuple[Rule, ...] | None, list[Ints]] = {}
-        for language in languages.unique(maintain_order=True):
-            rules = rules_for(language, self.rules)
-            rows.setdefault(rules, []).append(np.flatnonzero(languages.eq_missing(language).to_numpy()))
-        return [(rules, np.sort(np.concatenate(found))) for rules, found in rows.items()]
 
     def _judge(self, texts: pl.Series, rows: Ints, rules: tuple[Rule, ...] | None) -> pl.DataFrame:
         """The signals of some rows, and for each what is to be dropped, why, and what is to be flagged."""
@@ -140,12 +135,10 @@ def build(settings: Rules, seed: int) -> RulesStage:
     return RulesStage(settings=settings, rules=rules_by_language(settings), words=words)
 
 
-def failing(rule: Rule) -> pl.Expr:
-    """Where a rule drops; null where its signal has no value."""
-    value = pl.col(rule.signal)
-    below = value < rule.minimum if rule.minimum is not None else pl.lit(False)
-    above = value > rule.maximum if rule.maximum is not None else pl.lit(False)
-    return below | above
+def survey(settings: Rules) -> Survey:
+    """An empty survey of what the stage of these settings would measure and drop. Raises `ConfigError`."""
+    words = read_words(Path(settings.bad_words)) if settings.bad_words else ()
+    return Survey(rules_by_language(settings), settings.signals, words)
 
 
 def _first_failure(part: pl.DataFrame, rules: Sequence[Rule]) -> Ints:

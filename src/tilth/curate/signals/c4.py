@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tilth.curate.signals.classes import ALPHABETIC
 from tilth.curate.signals.gopher import ends_in_ellipsis, ratio
 from tilth.curate.signals.spans import Bools, Floats, Hashes, Ints, Spans, hash_spans
 from tilth.curate.signals.text import Texts
@@ -47,7 +48,23 @@ ABBREVIATIONS = (
         "Lt.",
         "Sgt.",
     ),
-    *("St.", "Jr.", "Sr.", "Inc.", "Ltd.", "Co.", "Corp.", "Bros.", "vs.", "cf.", "al.", "Fig.", "Eq.", "pp.", "Vol."),
+    *(
+        "St.",
+        "Jr.",
+        "Sr.",
+        "Inc.",
+        "Ltd.",
+        "Co.",
+        "Corp.",
+        "Bros.",
+        "vs.",
+        "cf.",
+        "al.",
+        "Fig.",
+        "Eq.",
+        "Vol.",
+        "Ph.D.",
+    ),
     *("Jan.", "Feb.", "Mar.", "Apr.", "Jun.", "Jul.", "Aug.", "Sep.", "Sept.", "Oct.", "Nov.", "Dec."),
 )
 
@@ -155,8 +172,8 @@ def c4_line_share(texts: Texts) -> Floats:
 def c4_sentence_count(texts: Texts) -> Ints:
     """Sentences in the lines that C4 keeps: each line's end is one, and each word in it that ends in . ? or !
 
-    A word that ends in three dots, a single letter and its stop, a word with a stop inside (U.S., e.g.) and
-    `ABBREVIATIONS` end none; closing quotes and brackets do not count. Source: C4 2.2 (at least 5 sentences).
+    A word that ends in several dots, single letters with stops (J., U.S., e.g.) and `ABBREVIATIONS` end none; closing
+    quotes and brackets do not count. Source: C4 2.2 (at least 5 sentences).
     """
     lines = texts.once(lines_of)
     ends = np.concatenate([[0], np.cumsum(_ends_sentence(texts))])
@@ -219,12 +236,14 @@ def _ends_sentence(texts: Texts) -> Bools:
     found = _SENTENCE[texts.buffer[at]]
     which = np.flatnonzero(found & (texts.buffer[at] == _STOP))
     places, starts = at[which], words.starts[which]
-    short = texts.characters(starts, places) <= 1  # a letter and its stop
     stops = np.flatnonzero(texts.bytes == _STOP)
-    inner = np.searchsorted(stops, places) > np.searchsorted(stops, starts)
+    inner = np.searchsorted(stops, places) - np.searchsorted(stops, starts)
+    # J. or U.S. or e.g.: single letters, each with its stop
+    letters = (texts.characters(starts, places) == 2 * inner + 1) & (texts.classes[starts] & np.uint8(ALPHABETIC) != 0)
+    dots = (places > starts) & (texts.buffer[np.maximum(places - 1, 0)] == _STOP)
     # by hash: words that are an abbreviation and nothing else
     abbreviated = np.isin(texts.word_hashes[which], _abbreviations())
-    found[which] &= ~(short | inner | abbreviated)
+    found[which] &= ~(letters | abbreviated | dots)
     return found
 
 

@@ -20,7 +20,7 @@ def filled_lines(texts: Texts) -> Spans:
 
 
 def line_count(texts: Texts) -> Ints:
-    """Lines that are not blank."""
+    """Lines that are not blank. Source: FineWeb 3.6, whose shares are of these lines."""
     return texts.once(filled_lines).count
 
 
