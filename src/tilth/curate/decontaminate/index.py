@@ -42,6 +42,7 @@ class Index:
 
     items: "pl.DataFrame"  # benchmark, item_id, question, context, answer: a row an item
     passage: Mask  # of each unit: whether it is a passage
+    answered: Mask  # of each unit: whether it is a question that holds its answer
     length: F64  # of each unit, in words that are in n-grams with a weight
     size: I64  # of each unit, in tokens
     total: F64  # of each unit: the weight of all its n-grams
@@ -57,6 +58,7 @@ class Index:
     members_from: I64
     passage_unit: I64  # of each item: the unit of its passage, -1 for none
     question_length: F64  # of each item: the length of the longest unit that holds its question
+    vague_item: Mask  # of each item: whether every unit of its question is vague
     answers: Tokens  # a text an accepted answer
     answers_from: I64  # by item
     telling: Mask  # of each answer: no label, and more than two letters or digits
@@ -67,7 +69,7 @@ class Index:
 
 def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[str] = ()) -> Index:
     """The index of `items` (a table of `data.benchmarks.read_benchmarks`)."""
-    texts, owners, passages = _texts(items)
+    texts, owners, passages, answered = _texts(items)
     tokens = _bare(tokenise(texts), passages)
     length = lengths(tokens)
     first, unit = _same(tokens, passages)
@@ -89,10 +91,13 @@ def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[
     held = np.unique(np.stack([unit, owners]), axis=1)
     members_from = _offsets(held[0], len(first))
     passage_unit = _first_unit(unit[passages], owners[passages], items.height)
+    vague = (told < matching.full_length) & ~passages[first] & _several(held[1], members_from, passage_unit, items)
+    plainest = _longest((~vague).astype(np.float64)[unit[~passages]], owners[~passages], items.height)
     answers, answers_from, telling = _answers(items)
     return Index(
         items=items.select("benchmark", "item_id", "question", "context", "answer"),
         passage=passages[first],
+        answered=answered[first],
         length=told,
         size=np.diff(tokens.bounds)[first],
         total=total,
@@ -103,11 +108,12 @@ def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[
         units_from=_offsets(pair_gram[by_gram], len(known)),
         weight=weight,
         sieve=found,
-        vague=(told < matching.full_length) & ~passages[first] & _several(held[1], members_from, passage_unit, items),
+        vague=vague,
         members=held[1],
         members_from=members_from,
         passage_unit=passage_unit,
         question_length=_longest(told[unit[~passages]], owners[~passages], items.height),
+        vague_item=plainest == 0,
         answers=answers,
         answers_from=answers_from,
         telling=telling,
@@ -127,30 +133,33 @@ def needed(length: F64, passages: Mask, matching: Matching) -> F64:
     return np.where(passages, matching.passage_threshold, matching.threshold + (1 - matching.threshold) * short)
 
 
-def _texts(items: "pl.DataFrame") -> tuple[list[str], I64, Mask]:
-    """Texts to look for, the item each belongs to, and whether it is a passage."""
+def _texts(items: "pl.DataFrame") -> tuple[list[str], I64, Mask, Mask]:
+    """Texts to look for, the item each belongs to, whether it is a passage, and whether a question with its answer."""
     names = ("question", "context", "answer", "choices")
     questions, contexts, answers, choices = (items[name].to_list() for name in names)
     texts = list(questions)
     owners = list(range(len(texts)))
+    answered = [False] * len(texts)
     for row, (question, answer, options) in enumerate(zip(questions, answers, choices, strict=True)):
-        for text in _variants(question, answer, options):
+        for text, with_answer in _variants(question, answer, options):
             texts.append(text)
             owners.append(row)
+            answered.append(with_answer)
     asked = len(texts)
     for row, context in enumerate(contexts):
         if context and not context.isspace():
             texts.append(context)
             owners.append(row)
-    return texts, np.array(owners, np.int64), np.arange(len(texts)) >= asked
+            answered.append(False)
+    return texts, np.array(owners, np.int64), np.arange(len(texts)) >= asked, np.array(answered, bool)
 
 
-def _variants(question: str, answer: str, choices: list[str]) -> Iterator[str]:
-    """Other texts that give the question away: the blank filled in, and a short question with its choices."""
+def _variants(question: str, answer: str, choices: list[str]) -> Iterator[tuple[str, bool]]:
+    """Other texts that give the question away, and whether they hold the answer."""
     if answer and question.count("_") == 1:  # snake_case and formulas have one as well, and lose nothing
-        yield question.replace("_", answer)
+        yield question.replace("_", answer), True
     if choices and len(question) < _SHORT_CHARS and max(map(len, choices)) > _LONG_CHOICE_CHARS:
-        yield "\n".join([question, *choices])
+        yield "\n".join([question, *choices]), False
 
 
 def _bare(tokens: Tokens, passages: Mask) -> Tokens:

@@ -152,6 +152,8 @@ def _document(
     by_gram, places = gram[order], place[order]
     best: dict[int, _Place] = {}
     for unit, first, last in units:
+        if best.get(unit, _NOWHERE).share > _WHOLE:
+            continue  # windows overlap
         found = _densest(unit, first, last, by_gram, places, index)
         if found.share > best.get(unit, _NOWHERE).share:
             best[unit] = found
@@ -161,19 +163,28 @@ def _document(
 
 
 _NOWHERE = _Place(0.0, 0, 0)
+#: Rounding apart, all of a unit.
+_WHOLE = 1 - 1e-9
 
 
 def _densest(unit: int, first: int, last: int, grams: I64, places: I64, index: Index) -> _Place:
     """The stretch of the window with the most weight of the unit, each n-gram counted once."""
     own = index.grams[index.grams_from[unit] : index.grams_from[unit + 1]]
-    low, high = np.searchsorted(grams, own, "left"), np.searchsorted(grams, own, "right")
-    there = np.concatenate([places[a:b] for a, b in zip(low, high, strict=True)])
-    numbers = np.repeat(own, high - low)
+    low = np.searchsorted(grams, own, "left")
+    counts = np.searchsorted(grams, own, "right") - low
+    ends = np.cumsum(counts)
+    there = places[np.arange(ends[-1]) + np.repeat(low - (ends - counts), counts)]
+    numbers = np.repeat(own, counts)
     kept = (there >= first) & (there < last)
     there, numbers = there[kept], numbers[kept]
-    order = np.argsort(there)[:_MOST_PLACES]
-    there, numbers = there[order], numbers[order]
+    if not len(there):
+        return _NOWHERE
     room = _STRETCH * int(index.size[unit]) + _SLACK
+    begin, end = int(there.min()), int(there.max())
+    if end - begin <= room:  # all in one place, as nearly always
+        return _Place(min(float(index.weight[distinct(numbers)].sum() / index.total[unit]), 1.0), begin, end + 1)
+    order = np.argsort(there, kind="stable")[:_MOST_PLACES]
+    there, numbers = there[order], numbers[order]
     return _slide(there.tolist(), numbers.tolist(), index.weight[numbers].tolist(), room, float(index.total[unit]))
 
 
@@ -241,7 +252,7 @@ def _score(
     """Score, item and kind of a question found with `share` of its weight; 0 where a short one lacks its answer."""
     answer = _answer_share(item, near, index)
     passage = passages.get(int(index.passage_unit[item]), 0.0)
-    kind: Kind = "question_answer" if answer >= 0.5 else "question"
+    kind: Kind = "question_answer" if answer >= 0.5 or index.answered[unit] else "question"
     short = index.vague[unit] or index.length[unit] < matching.min_question
     if short and answer < 0.5 and passage < 0.5:
         return 0.0, item, kind
@@ -255,16 +266,21 @@ def _answer_share(item: int, near: tuple[U64, U64], index: Index) -> float:
     for number in range(int(index.answers_from[item]), int(index.answers_from[item + 1])):
         if index.telling[number]:
             begin, end = index.answers.bounds[number], index.answers.bounds[number + 1]
-            wanted = index.answers.hashes[begin:end].tolist()
-            best = max([best, *(_run_share(wanted, side.tolist()) for side in near)])
+            wanted = index.answers.hashes[begin:end]
+            best = max([best, *(_run_share(wanted, side) for side in near)])
     return best
 
 
-def _run_share(wanted: list[int], side: list[int]) -> float:
+def _run_share(wanted: U64, side: U64) -> float:
     """Share of the runs of `wanted` that are in `side`."""
-    size = min(len(wanted), _ANSWER_RUN)
-    if size == 0 or len(side) < size:
+    if len(wanted) == 0 or len(side) < min(len(wanted), _ANSWER_RUN):
         return 0.0
-    runs = {tuple(wanted[at : at + size]) for at in range(len(wanted) - size + 1)}
-    there = {tuple(side[at : at + size]) for at in range(len(side) - size + 1)}
+    if len(wanted) <= _ANSWER_RUN:
+        return float(wanted.tobytes() in side.tobytes())  # 8 random bytes do not turn up by chance
+    runs, there = _runs(wanted), _runs(side)
     return len(runs & there) / len(runs)
+
+
+def _runs(hashes: U64) -> set[tuple[int, ...]]:
+    listed = hashes.tolist()
+    return {tuple(listed[at : at + _ANSWER_RUN]) for at in range(len(listed) - _ANSWER_RUN + 1)}
