@@ -1,0 +1,1 @@
+"""Near duplicates by embedding: vectors, an approximate index, clusters."""
