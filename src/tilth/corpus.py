@@ -3,16 +3,17 @@
 Each function builds a recipe, which is stored with the run like any other, and runs it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from tilth.base.errors import ConfigError
+from tilth.base.errors import ConfigError, MissingExtra
 from tilth.base.progress import Snapshot
 from tilth.data.source import Columns, SourceSpec
 from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, NearDuplicates
+from tilth.recipe.stages.rules import Rules
 
 #: The step that such a recipe reads into, and the one it makes.
 READ, MADE = "documents", "curated"
@@ -29,7 +30,7 @@ def curate_recipe(
     """A curation recipe over other files: a shipped one (`curate`, `curate-questions`) or a file of yours.
 
     `source` replaces what its first read step reads, `columns` how. `benchmarks` are what its decontaminate stages look
-    for; a recipe that names none loses those stages where none are given here.
+    for; where it has none, one is put at the end of its last curate step.
     """
     loaded = load_recipe(Path(recipe))
     looked_for = tuple(map(_from_here, benchmarks))
@@ -42,12 +43,12 @@ def curate_recipe(
                 update["columns"] = columns
             steps[name] = step.model_copy(update={"read": step.read.model_copy(update=update)})
             replaced = True
-        elif step.curate is not None:
-            steps[name] = step.model_copy(update={"curate": _with_benchmarks(step.curate, looked_for)})
         else:
             steps[name] = step
     if not replaced:
         raise ConfigError(f"expected a read step in recipe {loaded.name!r}, whose files are replaced; it has none.")
+    if looked_for:
+        steps = _with_benchmarks(steps, looked_for)
     return loaded.model_copy(update={"steps": steps, "execution": _execution(loaded.execution, workers)})
 
 
@@ -79,6 +80,60 @@ def decontaminate_recipe(
     """Rows that hold benchmark items are dropped, cut or flagged."""
     stage = CurateStage(decontaminate=Decontaminate(benchmarks=tuple(benchmarks), action=action))
     return _recipe("decontaminate", source, columns, [stage], workers)
+
+
+def inspect(
+    source: str | Sequence[str],
+    *,
+    columns: Columns | None = None,
+    rules: Rules | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Measure every quality signal and see where the rules would cut; nothing is dropped or written.
+
+    `limit`: the first documents, None for all. Returns rows, bytes, languages, `signals` (histograms, quantiles),
+    `rules` (what each would drop, alone and only) and `presets` (all rules of a language together), as plain values.
+    Where the source names no language, it is found out if the extra `curate` is installed.
+    """
+    from tilth.curate.rules.stage import survey
+
+    spec = SourceSpec(source=tuple(_listed(source)), columns=columns or Columns(), limit=limit)
+    found = survey(rules or Rules())
+    for frame in _frames(spec):
+        found.add(frame)
+    return found.result()
+
+
+def _frames(spec: SourceSpec) -> Iterator[Any]:
+    """The documents of a source as frames of text and language, a few megabytes each."""
+    import polars as pl
+
+    from tilth.data.files import list_files
+    from tilth.data.reading import check_source, first_documents, read_files
+    from tilth.data.remote import pin_sources
+
+    spec = pin_sources(spec)
+    files = list_files(spec, Path.cwd())
+    check_source(spec, files)
+    for batch in first_documents(read_files(files, spec), spec.limit):
+        frame = pl.from_arrow(batch.documents.select(["text", "language"]))
+        assert isinstance(frame, pl.DataFrame)
+        yield _with_language(frame)
+
+
+def _with_language(frame: Any) -> Any:
+    import polars as pl
+
+    from tilth.curate.language.identify import identify
+
+    unknown = frame["language"].is_null()
+    if not unknown.any():
+        return frame
+    try:
+        found = identify(frame["text"])["language_id"]
+    except MissingExtra:  # signals need no language, and the report says how many rows no rule judged
+        return frame
+    return frame.with_columns(language=pl.coalesce("language", found))
 
 
 def curate(
@@ -147,15 +202,25 @@ def _recipe(
     return Recipe(name=name, steps=steps, execution=Execution(workers=workers))
 
 
-def _with_benchmarks(stages: Sequence[CurateStage], benchmarks: tuple[str, ...]) -> tuple[CurateStage, ...]:
-    """The stages with these benchmarks to look for; without any, no stage looks."""
-    found = []
-    for stage in stages:
-        if stage.decontaminate is None or (stage.decontaminate.benchmarks and not benchmarks):
-            found.append(stage)
-        elif benchmarks:
-            found.append(CurateStage(decontaminate=stage.decontaminate.model_copy(update={"benchmarks": benchmarks})))
-    return tuple(found)
+def _with_benchmarks(steps: Mapping[str, Step], benchmarks: tuple[str, ...]) -> dict[str, Step]:
+    """The steps with decontaminate stages that look for these benchmarks, and with one where there is none."""
+    found = dict(steps)
+    looks = False
+    for name, step in steps.items():
+        stages = []
+        for stage in step.curate or ():
+            if stage.decontaminate is not None:
+                looks = True
+                stage = CurateStage(decontaminate=stage.decontaminate.model_copy(update={"benchmarks": benchmarks}))
+            stages.append(stage)
+        if stages:
+            found[name] = step.model_copy(update={"curate": tuple(stages)})
+    curating = [name for name, step in found.items() if step.curate]
+    if not looks and curating:
+        last = found[curating[-1]]
+        more = CurateStage(decontaminate=Decontaminate(benchmarks=benchmarks))
+        found[curating[-1]] = last.model_copy(update={"curate": (*(last.curate or ()), more)})
+    return found
 
 
 def _execution(execution: Execution, workers: int) -> Execution:

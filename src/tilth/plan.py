@@ -30,6 +30,8 @@ STAGES = {
 CURATION = {
     "licences": "tilth.curate.sources.licences:build",
     "language": "tilth.curate.language.stage:build",
+    "rules": "tilth.curate.rules.stage:build",
+    "pii": "tilth.curate.pii.stage:build",
     "questions": "tilth.curate.questions.stage:build",
     "question_duplicates": "tilth.curate.questions.duplicates:build",
     "score": "tilth.curate.score.stage:build",
@@ -45,7 +47,7 @@ _FILES = {
     "near_duplicates": ("against",),
 }
 #: Settings that name a file or something else, such as a Hub model: a file where there is one.
-_MAYBE_FILES = {"score": ("scorer",)}
+_MAYBE_FILES = {"score": ("scorer",), "rules": ("bad_words",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Commands that curate files without a recipe file: curate, dedup, decontaminate, inspect, train-scorer."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,8 +125,66 @@ def decontaminate(
     _run(made, run_dir, quiet, json_lines)
 
 
+def inspect(
+    source: SourcesArgument,
+    preset: Annotated[
+        list[str] | None, typer.Option("--preset", help="A rule preset to hold against every row; again for more.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Look at the first so many; 0: all.")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Every figure as JSON.")] = False,
+    text: TextOption = "text",
+    language: LanguageOption = None,
+) -> None:
+    """Show histograms of the quality signals and where each threshold cuts, before anything is dropped."""
+    import orjson
+
+    from tilth.corpus import inspect as inspect_source
+    from tilth.data.source import Columns
+    from tilth.recipe.stages.rules import Rules
+    from tilth.view.inspect import survey_text
+
+    rules = Rules.model_validate({"presets": preset}) if preset else Rules()
+    columns = Columns(text=text, language=language)
+    found = inspect_source(source, columns=columns, rules=rules, limit=limit or None)
+    if as_json:
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        print(survey_text(found, shutil.get_terminal_size((120, 24)).columns))
+
+
+def train_scorer(
+    labelled: Annotated[Path, typer.Argument(help="Labelled rows: Parquet, JSON Lines or CSV.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write the scorer into.")],
+    text: TextOption = "text",
+    label: Annotated[
+        str, typer.Option("--label", help="The column of labels: two or more classes, or a score.")
+    ] = "label",
+    good: Annotated[str | None, typer.Option("--good", help="The class whose probability is the score.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="A column of groups that are never split over folds.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the folds.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Train a quality scorer from a few hundred labelled rows, cross-validated; a recipe names its folder."""
+    import orjson
+
+    from tilth.curate.score.train import read_labelled
+    from tilth.curate.score.train import train_scorer as train
+    from tilth.view.scorer import scorer_text
+
+    report = train(read_labelled(labelled, text, label, group), out, good=good, seed=seed)
+    print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() if as_json else scorer_text(report))
+
+
 #: Name of each command -> its function; `cli.main` adds them.
-COMMANDS: dict[str, Callable[..., None]] = {"curate": curate, "dedup": dedup, "decontaminate": decontaminate}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "inspect": inspect,
+    "curate": curate,
+    "dedup": dedup,
+    "decontaminate": decontaminate,
+    "train-scorer": train_scorer,
+}
 
 
 def _columns(text: str, id_: str | None, language: str | None, licence: str | None, metadata: list[str] | None) -> Any:

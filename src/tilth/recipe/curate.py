@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tilth.recipe.stages.decontaminate import Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, NearDuplicates, RepeatedText
 from tilth.recipe.stages.language import Language
+from tilth.recipe.stages.pii import Pii
 from tilth.recipe.stages.questions import QuestionDuplicates, Questions
+from tilth.recipe.stages.rules import Rules
 from tilth.recipe.stages.score import Score
 from tilth.recipe.stages.sources import Licences, Quotas
 
@@ -19,6 +21,8 @@ class CurateStage(BaseModel):
 
     licences: Licences | None = None
     language: Language | None = None
+    rules: Rules | None = None
+    pii: Pii | None = None
     questions: Questions | None = None
     question_duplicates: QuestionDuplicates | None = None
     score: Score | None = None

@@ -1,0 +1,43 @@
+"""What `tilth train-scorer` measured, as text."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tilth.view.tables import table_text
+from tilth.view.terminal import one_line
+
+
+def scorer_text(report: Mapping[str, Any]) -> str:
+    """The report of a trained scorer: figures on rows it was not trained on, each with its interval."""
+    body = _classes(report) if report["task"] == "classes" else _scores(report)
+    lines = [f"{report['rows']:,} rows in {report['groups']:,} groups, {report['folds']} folds", *body]
+    lines += [f"hint: {one_line(hint, 400)}" for hint in report["hints"]]
+    lines.append(f"scorer  {report['folder']}   (in a recipe: - score: {{scorer: {report['folder']}}})")
+    return "\n".join(lines)
+
+
+def _classes(report: Mapping[str, Any]) -> Iterator[str]:
+    always = f"always naming the largest class gives {report['majority']:.3f}"
+    yield f"accuracy {_with_interval(report, 'accuracy')}; {always}"
+    yield f"macro F1 {_with_interval(report, 'macro_f1')}"
+    calibration = report["calibration"]
+    yield (
+        f"calibration error {calibration['error']:.3f}; sure enough to answer on {calibration['coverage']:.1%} of "
+        f"rows, right on {calibration['precision']:.1%} of those"
+    )
+    rows = [
+        (item["name"], f"{item['rows']:,}", *(f"{item[name]:.3f}" for name in ("precision", "recall", "f1")))
+        for item in report["classes"]
+    ]
+    yield table_text(("class", "rows", "precision", "recall", "F1"), rows)
+
+
+def _scores(report: Mapping[str, Any]) -> Iterator[str]:
+    always = f"always naming the median gives {report['baseline_error']:.3f}"
+    yield f"mean error {_with_interval(report, 'mean_error')}; {always}"
+    yield f"rank correlation {_with_interval(report, 'spearman')}"
+
+
+def _with_interval(report: Mapping[str, Any], name: str) -> str:
+    low, high = report[f"{name}_interval"]
+    return f"{report[name]:.3f} ({low:.3f} to {high:.3f})"
