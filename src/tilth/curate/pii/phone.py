@@ -119,7 +119,7 @@ def is_strong(text: str) -> bool:
         return _is_international(digits)
     if text.startswith("00"):
         return _is_international(digits[2:])
-    if len(digits) == 10 + (digits[0] == "1") and _US_FORM.search(text):
+    if _US_FORM.search(text):
         return _NANP.fullmatch(digits[-10:]) is not None
     return True
 
