@@ -10,8 +10,9 @@ text, once a process.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,14 +70,15 @@ class Index:
 
 def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[str] = ()) -> Index:
     """The index of `items` (a table of `data.benchmarks.read_benchmarks`)."""
-    texts, owners, passages, answered = _texts(items)
-    tokens = _bare(tokenise(texts), passages)
+    wanted_texts = _texts(items)
+    owners, passages, answered = wanted_texts.owners, wanted_texts.passages, wanted_texts.answered
+    tokens = _bare(tokenise(wanted_texts.texts), passages)
     length = lengths(tokens)
     first, unit = _same(tokens, passages)
     wanted = ~passages | (length >= matching.min_passage)
     hashes, whole = ngrams(tokens, matching.words, matching.characters)
-    text = np.repeat(np.arange(len(texts)), np.diff(tokens.bounds))
-    used = whole & wanted[text] & (first[unit[text]] == text)
+    text = np.repeat(np.arange(len(owners)), np.diff(tokens.bounds))
+    used = whole & ~_broken(tokens, text, wanted_texts.breaks, matching) & wanted[text] & (first[unit[text]] == text)
     known, gram = np.unique(hashes[used], return_inverse=True)
     pairs = distinct(unit[text[used]] * len(known) + gram)  # each n-gram once a unit
     pair_unit, pair_gram = np.divmod(pairs, max(len(known), 1))
@@ -133,33 +135,59 @@ def needed(length: F64, passages: Mask, matching: Matching) -> F64:
     return np.where(passages, matching.passage_threshold, matching.threshold + (1 - matching.threshold) * short)
 
 
-def _texts(items: "pl.DataFrame") -> tuple[list[str], I64, Mask, Mask]:
-    """Texts to look for, the item each belongs to, whether it is a passage, and whether a question with its answer."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Texts to look for; of each the item it belongs to, whether it is a passage, whether a question with its answer.
+
+    `breaks`: text number times 2^32 plus a character at which another part of the text begins, sorted.
+    """
+
+    texts: list[str]
+    owners: I64
+    passages: Mask
+    answered: Mask
+    breaks: I64
+
+
+def _texts(items: "pl.DataFrame") -> _Wanted:
     names = ("question", "context", "answer", "choices")
     questions, contexts, answers, choices = (items[name].to_list() for name in names)
     texts = list(questions)
     owners = list(range(len(texts)))
     answered = [False] * len(texts)
+    breaks: list[int] = []
     for row, (question, answer, options) in enumerate(zip(questions, answers, choices, strict=True)):
-        for text, with_answer in _variants(question, answer, options):
-            texts.append(text)
+        if answer and question.count("_") == 1:  # snake_case and formulas have one as well, and lose nothing
+            texts.append(question.replace("_", answer))
+            answered.append(True)
             owners.append(row)
-            answered.append(with_answer)
-    asked = len(texts)
-    for row, context in enumerate(contexts):
-        if context and not context.isspace():
-            texts.append(context)
-            owners.append(row)
+        if options and len(question) < _SHORT_CHARS and max(map(len, options)) > _LONG_CHOICE_CHARS:
+            ends = accumulate(len(part) + 1 for part in (question, *options[:-1]))
+            breaks += [(len(texts) << 32) + end for end in ends]
+            texts.append("\n".join([question, *options]))
             answered.append(False)
-    return texts, np.array(owners, np.int64), np.arange(len(texts)) >= asked, np.array(answered, bool)
+            owners.append(row)
+    asked = len(texts)
+    passages = [(row, context) for row, context in enumerate(contexts) if context and not context.isspace()]
+    owners += [row for row, _ in passages]
+    texts += [context for _, context in passages]
+    answered += [False] * len(passages)
+    return _Wanted(
+        texts,
+        np.array(owners, np.int64),
+        np.arange(len(texts)) >= asked,
+        np.array(answered, bool),
+        np.array(breaks, np.int64),
+    )
 
 
-def _variants(question: str, answer: str, choices: list[str]) -> Iterator[tuple[str, bool]]:
-    """Other texts that give the question away, and whether they hold the answer."""
-    if answer and question.count("_") == 1:  # snake_case and formulas have one as well, and lose nothing
-        yield question.replace("_", answer), True
-    if choices and len(question) < _SHORT_CHARS and max(map(len, choices)) > _LONG_CHOICE_CHARS:
-        yield "\n".join([question, *choices]), False
+def _broken(tokens: Tokens, text: I64, breaks: I64, matching: Matching) -> Mask:
+    """Which n-grams run from one choice into the next: in a document, letters or table cells stand between them."""
+    part = np.searchsorted(breaks, (text << 32) + tokens.starts, "right")
+    width = np.where(tokens.alone, matching.characters, matching.words)
+    last = np.minimum(np.arange(len(tokens)) + width, max(len(tokens), 1)) - 1
+    broken: Mask = part[last] != part
+    return broken
 
 
 def _bare(tokens: Tokens, passages: Mask) -> Tokens:
