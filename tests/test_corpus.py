@@ -24,9 +24,7 @@ GOOD = (
 
 def tilth(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tilth.cli", *arguments]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=110, env={**os.environ}
-    )
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=110)
 
 
 @pytest.fixture
