@@ -102,10 +102,11 @@ def test_a_plain_list_of_presets_is_for_every_language() -> None:
 
 
 def test_a_threshold_can_be_moved_and_a_rule_left_out() -> None:
-    assert judged(["the cat sat with that dog."], thresholds={"gopher_few_words": {"minimum": 5}})[
-        "reason"
-    ].to_list() == [None]
-    assert judged(["the cat sat with that dog."], without=["gopher_few_words"])["reason"].to_list() == [None]
+    text, preset = ["the cat sat with that dog"], {"en": ["gopher-quality"]}
+    assert judged(text, presets=preset)["reason"].to_list() == ["gopher_few_words"]
+    moved = judged(text, presets=preset, thresholds={"gopher_few_words": {"minimum": 5}})
+    assert moved["reason"].to_list() == [None]
+    assert judged(text, presets=preset, without=["gopher_few_words"])["reason"].to_list() == [None]
 
 
 def test_a_rule_can_be_added_over_any_signal() -> None:
