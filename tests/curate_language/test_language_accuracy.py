@@ -20,12 +20,12 @@ def test_real_documents_and_questions_are_told_apart(shared: Path, capsys: pytes
         print("\n" + table(measured))
     share = (pl.col("right") * pl.col("rows")).sum() / pl.col("rows").sum()
     by_length = dict(measured.group_by("length").agg(share).iter_rows())
-    # measured: FIGURES
-    assert by_length[None] >= 0.99
-    assert by_length[200] >= 0.985
-    assert by_length[100] >= 0.98
-    assert by_length[50] >= 0.97
-    assert by_length[20] >= 0.92
+    # measured: 0.9956 whole, 0.9970 at 200 characters, 0.9948 at 100, 0.9943 at 50, 0.973 at 20
+    assert by_length[None] >= 0.993
+    assert by_length[200] >= 0.994
+    assert by_length[100] >= 0.992
+    assert by_length[50] >= 0.99
+    assert by_length[20] >= 0.965
     documents = measured.filter(pl.col("length").is_null() & pl.col("group").str.starts_with("book"))
     assert documents["right"].min() == 1.0
 
@@ -48,9 +48,8 @@ def test_classical_chinese_is_told_from_its_modern_translation(shared: Path) -> 
         return float((found == "lzh").mean() or 0.0)
 
     classical, modern = share("古文"), share("现代文")
-    print(classical, modern)
-    assert classical >= 0.95
-    assert modern <= 0.08
+    assert classical >= 0.97  # measured: 1.00
+    assert modern <= 0.08  # measured: 0.047
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The language of texts: 60 languages, the forms of Chinese, short, empty and hostile texts."""
+"""The language of texts: 76 languages, the forms of Chinese, short, empty and hostile texts."""
 
 import unicodedata
 from collections import defaultdict
@@ -35,17 +35,17 @@ def right(rows: list[tuple[str, str]]) -> dict[str, list[bool]]:
     return by_language
 
 
-def test_whole_sentences_in_sixty_languages_are_told_apart() -> None:
+def test_whole_sentences_in_76_languages_and_forms_are_told_apart() -> None:
     by_language = right(declaration())
-    assert len(by_language) >= 60
-    assert np.mean([hit for hits in by_language.values() for hit in hits]) >= 0.99  # measured: 0.997
+    assert len(by_language) == 76
+    assert np.mean([hit for hits in by_language.values() for hit in hits]) >= 0.99  # measured: 0.998
     weak = [tag for tag, hits in by_language.items() if sum(hits) < 5]
     assert not weak
 
 
 def test_the_first_twenty_characters_are_mostly_enough() -> None:
     by_language = right([(tag, text[:20]) for tag, text in declaration()])
-    assert np.mean([hit for hits in by_language.values() for hit in hits]) >= 0.93  # measured: 0.951
+    assert np.mean([hit for hits in by_language.values() for hit in hits]) >= 0.945  # measured: 0.963
 
 
 @pytest.mark.parametrize(
