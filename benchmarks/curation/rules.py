@@ -39,8 +39,9 @@ def run(options: Namespace) -> dict[str, Any]:
     if options.peer:
         make_environment()
     names = [name for name in CONTENDERS if options.peer or name != "datatrove"]
-    for name in names:  # once unmeasured: byte code is compiled, files are in the page cache
-        _once(name, options.work, "warm-up")
+    write_documents(options.documents, options.work / "few", 0.2)
+    for name in names:  # once unmeasured on a few documents, so that byte code is compiled
+        _once(name, options.work, "warm-up", "few")
     runs: list[dict[str, Any]] = []
     for number in range(options.rounds):
         for name in names if number % 2 == 0 else names[::-1]:
@@ -78,10 +79,10 @@ def judge(work: Path, runs: list[dict[str, Any]], rows: int) -> dict[str, Any]:
     return {"ratio": ratio, "agreement": agreement, "met": met}
 
 
-def _once(name: str, work: Path, label: str) -> dict[str, Any]:
+def _once(name: str, work: Path, label: str, documents: str = "documents") -> dict[str, Any]:
     folder = fresh_folder(_folder(work, name, label))
     log = work / f"{folder.name}.log"
-    command = [*CONTENDERS[name], "--documents", str(work / "documents"), "--work", str(folder)]
+    command = [*CONTENDERS[name], "--documents", str(work / documents), "--work", str(folder)]
     figures = measured(command, env=environment(folder), log=log, timeout=3600)
     if figures.returncode:
         raise RuntimeError(f"{name} ended with {figures.returncode}; its output ends: {log.read_text()[-800:]}")

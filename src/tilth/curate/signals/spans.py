@@ -6,7 +6,6 @@ pair, and texts made to collide on purpose can only make a document look more re
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +46,8 @@ class Spans:
 
     def per_document(self, values: npt.NDArray[np.generic]) -> Ints:
         """Sum of `values` (one a span, integers or booleans) over each document."""
+        if values.dtype == np.bool_:
+            return np.diff(np.searchsorted(np.flatnonzero(values), self.first))
         total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
         sums: Ints = total[self.first[1:]] - total[self.first[:-1]]
         return sums
@@ -106,8 +107,11 @@ def hash_spans(buffer: Bytes, spans: Spans) -> Hashes:
 
 
 def _hash_long(buffer: Bytes, spans: Spans, which: Ints, hashes: Hashes) -> None:
-    """Hash long spans one by one: a loop is as fast as columns here, as each step hashes at least `LONG` bytes."""
-    view = buffer.data
-    for index, start, end in zip(which.tolist(), spans.starts[which].tolist(), spans.ends[which].tolist(), strict=True):
-        digest = blake2b(view[start:end], digest_size=8).digest()
-        hashes[index] = int.from_bytes(digest, "little")
+    """Hash long spans one by one: a loop is as fast as columns here, as each step hashes at least `LONG` bytes.
+
+    Python's own hash of bytes differs from process to process; only whether two are equal is ever looked at.
+    """
+    data = buffer.tobytes()
+    pairs = zip(spans.starts[which].tolist(), spans.ends[which].tolist(), strict=True)
+    found = np.fromiter((hash(data[start:end]) for start, end in pairs), np.int64, len(which))
+    hashes[which] = found.view(np.uint64)
