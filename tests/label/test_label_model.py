@@ -44,23 +44,25 @@ def test_a_quarter_of_mmlu_already_teaches_the_disciplines(trained: TrainedLabel
 
 
 @pytest.mark.slow
-def test_cross_validated_on_mmlu_and_on_the_pool_at_least_four_of_five_are_right(
-    shared: Path, mmlu: list[Example]
-) -> None:
+def test_cross_validated_on_mmlu_alone_at_least_four_of_five_are_right(mmlu: list[Example]) -> None:
     alone = train_labels(mmlu, TAXONOMY, fields=False).discipline
     assert alone.accuracy_interval[0] >= 0.80
     assert len(alone.classes) == 12  # agronomy has no questions in MMLU
+
+
+@pytest.mark.slow
+def test_cross_validated_on_three_sources_at_least_four_of_five_are_right(shared: Path, mmlu: list[Example]) -> None:
     names = ["seeds/openstax_exercises", "seeds/gaokao_subjective", "benchmarks/agieval", "benchmarks/gaokao_bench_obj"]
     pool = [*mmlu]
     for name in names:
         pool += subject_examples(pl.read_parquet(shared / f"data/{name}.parquet"), TAXONOMY)
     seen: Counter[str] = Counter()
     capped = []
-    for one in pool:
-        seen[one.label] += 1
-        if seen[one.label] <= 200:
-            capped.append(one)
-    report = train_labels(capped, TAXONOMY, fields=False).discipline
+    for at in np.random.default_rng(0).permutation(len(pool)):
+        seen[pool[at].label] += 1
+        if seen[pool[at].label] <= 150:
+            capped.append(pool[at])
+    report = train_labels(capped, TAXONOMY, fields=False, training=Training(folds=3)).discipline
     assert report.accuracy_interval[0] >= 0.80
 
 

@@ -22,8 +22,8 @@ def subject_examples(frame: "pl.DataFrame", taxonomy: Taxonomy) -> Iterator[Exam
     """An example for each row whose subject is mapped to a field.
 
     Takes the columns `question`, and where there are any `choices` and `context`; the data set's name from `benchmark`
-    or `source`, the subject from `subset` or `subject`. Rows of one page (`origin_path`), or whose question begins alike,
-    form a group. Raises `ConfigError` for a data set without a mapping.
+    or `source`, the subject from `subset` or `subject`. Rows of one page (`origin_path`), or whose question begins
+    alike, form a group. Raises `ConfigError` for a data set without a mapping.
     """
     if frame.is_empty():
         return

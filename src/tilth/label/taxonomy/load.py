@@ -1,6 +1,6 @@
 """Reads a taxonomy file: `load_taxonomy()` for the shipped one, or a path to a user's own in the same form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,7 @@ class Taxonomy:
     disciplines: tuple[Discipline, ...]
     fields: Mapping[str, FieldOf]  # by id
     mappings: Mapping[str, Mapping[str, str | None]]  # data set -> subject -> field id
+    meanings: Mapping[str, str]  # every id, name and alias, in plain letters -> id
     hash: str  # of the file's text
 
     def discipline_ids(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class Taxonomy:
 
     def resolve(self, text: str) -> str | None:
         """The id (of either level) that a name, alias or id in any case and language means; None for none."""
-        return _names(self).get(_plain(text))
+        return self.meanings.get(_plain(text))
 
 
 class _Names(BaseModel):
@@ -106,11 +107,13 @@ def _load(path: Path) -> Taxonomy:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ConfigError(f"expected a taxonomy in {path}; saw: {error}") from error
     disciplines = tuple(_discipline(one) for one in file.disciplines)
+    fields = {field.id: field for one in disciplines for field in one.fields}
     taxonomy = Taxonomy(
         version=file.version,
         disciplines=disciplines,
-        fields={field.id: field for one in disciplines for field in one.fields},
+        fields=fields,
         mappings=file.mappings,
+        meanings=_meanings([*disciplines, *fields.values()]),
         hash=text_hash(text),
     )
     _check(taxonomy, path)
@@ -142,21 +145,15 @@ def _check(taxonomy: Taxonomy, path: Path) -> None:
                 )
 
 
-@cache
-def _names_of(path_hash: str, pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:  # noqa: ARG001  the key
-    found: dict[str, str] = {}
-    for name, meant in pairs:
-        found.setdefault(_plain(name), meant)
-    return found
-
-
-def _names(taxonomy: Taxonomy) -> Mapping[str, str]:
-    """Every name to its id: ids first, then names, then aliases; disciplines before fields where both have one."""
-    both: list[Discipline | FieldOf] = [*taxonomy.disciplines, *taxonomy.fields.values()]
+def _meanings(both: Sequence[Discipline | FieldOf]) -> dict[str, str]:
+    """Ids first, then names, then aliases; disciplines before fields where both have one."""
     ids = [(one.id, one.id) for one in both]
     names = [(name, one.id) for one in both for name in one.names.values()]
     aliases = [(alias, one.id) for one in both for alias in one.aliases]
-    return _names_of(taxonomy.hash, (*ids, *names, *aliases))
+    found: dict[str, str] = {}
+    for name, meant in (*ids, *names, *aliases):
+        found.setdefault(_plain(name), meant)
+    return found
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,7 @@ class Score(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # a preset (fineweb-edu, dclm), a folder made by train-scorer, a fastText file (.bin, .ftz), or a Hub model owner/name
+    # a preset (fineweb-edu, dclm), a folder made by train-scorer, a fastText file (.bin, .ftz), or a Hub model
     scorer: str = Field(min_length=1)
     name: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")  # of the signal, <name>_score; None: from the scorer
     minimum: float | Literal["preset"] | None = None  # "preset": the threshold its authors used
