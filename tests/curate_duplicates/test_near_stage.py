@@ -164,3 +164,13 @@ def test_keys_that_interleave_between_parts_still_name_a_cluster_by_its_lowest(t
     out = run(build(NearDuplicates(keep=Keep()), 0), [frame[1::2], frame[::2]], tmp_path)
     assert out.sort("key").filter(pl.col("reason") == "near_duplicate")["key"].to_list() == [2, 4, 5]
     assert clusters(tmp_path)["cluster"].to_list() == [0, 0, 3, 0, 3]
+
+
+def test_gathering_and_deciding_twice_changes_nothing(tmp_path: Path) -> None:
+    stage = build(NearDuplicates(write_index=True), 0)
+    frame = make_frame(CORPUS)
+    once = run(stage, [frame[:4], frame[4:]], tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    (tmp_path / "clusters" / "part-99999.parquet").write_bytes(b"left over by a killed run with other parts")
+    assert run(stage, [frame[:4], frame[4:]], tmp_path).equals(once)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files

@@ -2,7 +2,7 @@
 
 Guarantees: of each set of equal texts exactly one is kept; the outcome does not depend on workers, on the order of
 parts or on how documents are cut into parts. Costs: 36 bytes a document and its doc_id on disk while it runs; memory
-about 150 MB whatever the input's size, plus 5 bytes a document and 100 a document in a cluster; figures of time in
+about 150 MB whatever the input's size, plus 4 bytes a document and 100 a document in a cluster; figures of time in
 docs/duplicates.md.
 """
 
@@ -44,7 +44,7 @@ def _space(text: str) -> str:
 
 
 def _case(text: str) -> str:
-    return _space(unicodedata.normalize("NFKC", text).lower())
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
 def _letters(text: str) -> str:

@@ -61,10 +61,11 @@ def table(fold_numbers: bool) -> Table:
     folded = np.arange(_LIMIT, dtype=np.uint64)
     for low, high in _UNSPACED:
         kind[low : high + 1] = UNSPACED
+    ignored = {code for low, high in _IGNORED for code in range(low, high + 1)}
     for code in range(0x10000):  # the plane that has case, punctuation and diacritics
         character = chr(code)
         category = ucd_3_2_0.category(character)
-        if category == "Cf" or any(low <= code <= high for low, high in _IGNORED):
+        if category == "Cf" or code in ignored:
             kind[code] = IGNORED
         elif category[0] in "ZPS" or category == "Cc":
             kind[code] = SEPARATOR

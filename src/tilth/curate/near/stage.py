@@ -6,7 +6,7 @@ band with probability 1 - (1 - J**rows)**bands. Clusters are joined through comm
 less alike than any pair that joined them: the table of clusters says how alike each is to the kept one. The outcome
 does not depend on workers, on the order of parts, or on how documents are cut into parts.
 
-Costs at the defaults: 400 bytes a document on disk while it runs; memory about 150 MB whatever the input's size, plus 5
+Costs at the defaults: 400 bytes a document on disk while it runs; memory about 150 MB whatever the input's size, plus 4
 bytes a document and 100 a document in a cluster; figures of time in docs/duplicates.md.
 """
 

@@ -6,7 +6,7 @@ acted on is a setting; that the first document may keep a unit follows C4 (Raffe
 2.2: all but one of a repeated span are removed). The limit of 10 documents is our own choice: C4 and CCNet act from the
 second on, while FineWeb (arXiv:2406.17557, section 3.4) found that removing every repeated line made models worse.
 
-Costs: 20 bytes on disk for each distinct unit of each part; memory about 150 MB whatever the input's size; figures of
+Costs: 24 bytes on disk for each distinct unit of each part; memory about 150 MB whatever the input's size; figures of
 time in docs/duplicates.md.
 """
 

@@ -63,7 +63,10 @@ def _of_piece(piece: Piece, unit: str, lookup: Table, passed: int) -> tuple[Arra
 
 def _lines(piece: Piece) -> tuple[Array, Array]:
     """Bounds of all lines, the newline included; no line crosses a document's bound."""
-    edges = np.unique(np.concatenate([piece.bounds, np.flatnonzero(piece.codes == _NEWLINE) + 1]))
+    edge = np.zeros(len(piece.codes) + 1, dtype=np.bool_)
+    edge[1:] = piece.codes == _NEWLINE
+    edge[piece.bounds] = True
+    edges = np.flatnonzero(edge)
     return edges[:-1], edges[1:]
 
 
@@ -71,8 +74,11 @@ def _paragraphs(piece: Piece, starts: Array, ends: Array) -> tuple[Array, Array]
     """Runs of lines that are not blank, with the blank lines behind them."""
     seen = np.concatenate(([0], np.cumsum(~np.isin(piece.codes, _BLANK))))
     filled = seen[ends] > seen[starts]
+    limit = np.zeros(len(piece.codes) + 1, dtype=np.bool_)
+    limit[piece.bounds] = True
     opens = filled.copy()
-    opens[1:] &= ~filled[:-1] | np.isin(starts[1:], piece.bounds)
+    opens[1:] &= ~filled[:-1] | limit[starts[1:]]
     heads = starts[opens]
-    limits = np.unique(np.concatenate([heads, piece.bounds]))  # a paragraph ends at the next, or with its document
+    limit[heads] = True  # a paragraph ends at the next, or with its document
+    limits = np.flatnonzero(limit)
     return heads, limits[np.searchsorted(limits, heads, side="right")]

@@ -1,0 +1,1 @@
+"""The benchmarks of curation, one module a part."""
