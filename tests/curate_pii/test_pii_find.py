@@ -205,6 +205,8 @@ def test_a_loose_form_counts_only_after_a_word_that_announces_it(number: str) ->
         "#4155552671 and order_4155552671",
         "911-555-1234 and 123-456-7890 and 415-911-0000",
         "https://maps.org/place/415-555-2671/x",
+        "https://tickets.org/" + "a-long-name-" * 15 + "16023629106?from=x",
+        "A: 00000 11111 and B: 11010 01001 01100",
     ],
 )
 def test_what_only_looks_like_personal_data_is_left(text: str) -> None:

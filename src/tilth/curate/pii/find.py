@@ -40,7 +40,7 @@ _DIGIT_JOINTS = frozenset(".,-:/")
 
 #: How far back words are looked for that announce a value, and how far a web address is.
 _WORDS = 24
-_ADDRESS = 120
+_ADDRESS = 300
 
 _IP_SAID = re.compile(r"\b(?:ip|ipv4|address|host|server|ping|dns|gateway|addr|from|地址)\W{0,4}$", re.IGNORECASE)
 _AADHAAR_SAID = re.compile(r"(?:aadha?ar|uidai|\buid\b|आधार)[^0-9]{0,20}$", re.IGNORECASE)

@@ -68,7 +68,7 @@ _GROUPED = r"(?:[ ./-]?(?:\(0?\) ?|\()?[0-9]\)?)"
 #: After the area code: China (MIIT) and the UK (Ofcom's National Telephone Numbering Plan), as people group them.
 _AREA = (
     r"(?:10|2[0-57-9]|[3-9][0-9]{2})\)?-[2-8][0-9]{6,7}|2[0-9]\)? [0-9]{4} [0-9]{4}|1[0-9]1\)? [0-9]{3} [0-9]{4}"
-    r"|1[0-9]{3}\)? (?:[0-9]{5,6}|[0-9]{3} [0-9]{3})"
+    r"|1[0-9]{3}\)? (?:[1-9][0-9]{4,5}|[1-9][0-9]{2} [0-9]{3})"
 )
 
 #: Forms that hardly any other number has. Every form begins with one of the same few characters, and says so again by
