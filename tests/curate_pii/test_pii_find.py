@@ -178,7 +178,9 @@ _PHONES = (
 
 
 @pytest.mark.parametrize("number", _PHONES)
-@pytest.mark.parametrize("frame", ["{}", "Call {} now.", "电话：{}。", "see {}, please", "Holyoke, MA 01040-2841 {}"])
+@pytest.mark.parametrize(
+    "frame", ["{}", "Call {} now.", "电话：{}。", "see {}, please", "Fax: {}", "Holyoke, MA 01040-2841 {}"]
+)
 def test_a_telephone_number_is_found_in_its_usual_forms(number: str, frame: str) -> None:
     assert ("phone", number) in found(frame.format(number))
 
@@ -211,6 +213,10 @@ def test_a_loose_form_counts_only_after_a_word_that_announces_it(number: str) ->
 )
 def test_what_only_looks_like_personal_data_is_left(text: str) -> None:
     assert found(text) == []
+
+
+def test_a_bracket_may_follow_a_word_at_once() -> None:
+    assert found("(281)651-7106;Fax(281)528-8636") == [("phone", "(281)651-7106"), ("phone", "(281)528-8636")]
 
 
 def test_spans_are_in_order_and_do_not_overlap() -> None:

@@ -60,7 +60,13 @@ def _plain(text: str) -> str:
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """Whether `text[start:end]` is no part of a longer number, a word, a path or a web address."""
     before, after = text[start - 1 : start], text[end : end + 1]
-    if before.isascii() and (before.isalnum() or before in _NOT_BEFORE) and before:
+    bracket = text[start : start + 1] == "("  # "Fax(281)528-0134"
+    if (
+        before
+        and before.isascii()
+        and (before.isalnum() or before in _NOT_BEFORE)
+        and not (bracket and before.isalpha())
+    ):
         return False
     if before in _DIGIT_JOINTS and text[start - 2 : start - 1].isdecimal() and start > 1:
         return False
