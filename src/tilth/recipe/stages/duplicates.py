@@ -43,7 +43,7 @@ class NearDuplicates(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     words: int = Field(5, ge=1, le=64)  # words in a shingle; 64: far above any use
-    #: Characters in a shingle, where a text has no spaces between words. 5 was measured on Chinese documents: edits cost
+    #: Characters in a shingle, where a text has no spaces between words. Measured on Chinese documents: at 5 edits cost
     #: as much similarity, and unrelated documents share as little, as with 5 English words (docs/duplicates.md).
     characters: int = Field(5, ge=1, le=64)
     fold_numbers: bool = True  # every digit counts as 0, as in FineWeb; False for questions that differ in numbers only
