@@ -74,8 +74,9 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
         return False
     if after in _DIGIT_JOINTS and text[end + 1 : end + 2].isdecimal():
         return False
-    word = text[max(0, start - _ADDRESS) : start].rsplit(maxsplit=1)
-    return not (word and not before.isspace() and "://" in word[-1])
+    if not before or before.isspace():
+        return True
+    return "://" not in text[max(0, start - _ADDRESS) : start].rsplit(maxsplit=1)[-1]
 
 
 def _numbered(kind: str, check: Callable[[str], bool]) -> Callable[[str, re.Match[str]], Span | None]:

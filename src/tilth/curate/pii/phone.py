@@ -135,11 +135,12 @@ def is_said(text: str) -> bool:
 
 
 _US_FORM = re.compile(r"[0-9]{3}(?:\) ?|[-.])[0-9]{3}[-.][0-9]{4}$")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
 _CN_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
 def _digits(text: str) -> str:
-    return "".join(character for character in text.replace("(0)", "") if character.isdecimal())
+    return _NOT_DIGITS.sub("", text.replace("(0)", ""))
 
 
 def _is_international(digits: str) -> bool:
