@@ -34,6 +34,7 @@ CURATION = {
     "pii": "tilth.curate.pii.stage:build",
     "questions": "tilth.curate.questions.stage:build",
     "question_duplicates": "tilth.curate.questions.duplicates:build",
+    "label": "tilth.label.stage:build",
     "score": "tilth.curate.score.stage:build",
     "exact_duplicates": "tilth.curate.exact.stage:build",
     "near_duplicates": "tilth.curate.near.stage:build",
@@ -47,7 +48,7 @@ _FILES = {
     "near_duplicates": ("against",),
 }
 #: Settings that name a file or something else, such as a Hub model: a file where there is one.
-_MAYBE_FILES = {"score": ("scorer",), "rules": ("bad_words",)}
+_MAYBE_FILES = {"score": ("scorer",), "label": ("model", "taxonomy"), "rules": ("bad_words",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

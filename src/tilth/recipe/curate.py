@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from tilth.recipe.stages.decontaminate import Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, NearDuplicates, RepeatedText
+from tilth.recipe.stages.label import Label
 from tilth.recipe.stages.language import Language
 from tilth.recipe.stages.pii import Pii
 from tilth.recipe.stages.questions import QuestionDuplicates, Questions
@@ -25,6 +26,7 @@ class CurateStage(BaseModel):
     pii: Pii | None = None
     questions: Questions | None = None
     question_duplicates: QuestionDuplicates | None = None
+    label: Label | None = None
     score: Score | None = None
     exact_duplicates: ExactDuplicates | None = None
     near_duplicates: NearDuplicates | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from tilth.base.errors import CorruptData, TilthError
@@ -201,10 +202,21 @@ def read_documents(path: Path, text_column: str) -> "list[Document]":
                 licence=row.get("licence"),
                 origin=row["origin"],
                 content_hash=row.get("content_hash") or row["source_hash"],
-                metadata=row.get("metadata") or row.get("parsed"),
+                metadata=_metadata(row),
             )
         )
     return documents
+
+
+def _metadata(row: dict[str, Any]) -> str | None:
+    """The row's JSON; what curation measured of it goes along under `signals`, where a stage may look for labels."""
+    found: str | None = row.get("metadata") or row.get("parsed")
+    signals = row.get("signals")
+    if not isinstance(signals, dict):
+        return found
+    value = orjson.loads(found or "{}")
+    known = {name: item for name, item in signals.items() if item is not None}
+    return orjson.dumps({**value, "signals": known}, default=str).decode() if isinstance(value, dict) else found
 
 
 def _empty_entry() -> dict[str, Any]:

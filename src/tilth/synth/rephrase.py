@@ -12,13 +12,11 @@ from typing import Any, ClassVar
 
 import orjson
 
-from tilth.base.fingerprint import fingerprint, text_hash
-from tilth.base.random import seed_of
+from tilth.base.fingerprint import fingerprint
 from tilth.generate.engines.local.resolve import counter_for
 from tilth.generate.fit import FIT_VERSION, Fitter, Piece, TooLong
-from tilth.generate.journal import request_id
-from tilth.generate.model import ModelSpec
 from tilth.generate.request import Completion, Request
+from tilth.lineage import answer_columns, call_seed, model_identity, sample_id, shown, unit_columns
 from tilth.prompts.prompt import Drawn, Prompt, draw, find, load_library, render
 from tilth.recipe import Rephrase
 from tilth.stage import Document, Generate, Identity, NotAnsweredError, Outcome, RoutedAway, Unit
@@ -65,15 +63,14 @@ class RephraseStage:
         """What decides the texts: stage, seed, model, sampling, fit, and each prompt's text."""
         settings = self._settings
         shared = {"stage": f"rephrase {self.VERSION}", "fitter": str(FIT_VERSION), "seed": str(self._seed)}
-        shared |= {f"model.{name}": _show(getattr(settings.model, name)) for name in ModelSpec.IDENTITY}
-        shared |= {f"sampling.{name}": _show(value) for name, value in settings.sampling.model_dump().items()}
-        shared |= {f"fit.{name}": _show(value) for name, value in settings.fit.model_dump().items()}
+        shared |= model_identity(settings.model, settings.sampling)
+        shared |= {f"fit.{name}": shown(value) for name, value in settings.fit.model_dump().items()}
         shared["source_column"] = settings.source_column
         reading = {
             "parsers": str(PARSERS_VERSION),
             "checks": str(CHECKS_VERSION),
             "features": str(FEATURES_VERSION),
-            "route": _show(settings.route),
+            "route": shown(settings.route),
             "policies": fingerprint(settings.checks),
             "prompts": fingerprint({name: _reading_of(prompt) for name, prompt in self._prompts.items()}),
         }
@@ -164,8 +161,7 @@ class RephraseStage:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
-            # 31 bits: servers differ in what they take, all take this
-            seed=seed_of(self._seed, "sampling", unit.sample_id, call) >> 32 if sampling.seeded else None,
+            seed=call_seed(self._seed, unit.sample_id, call, sampling),
             stop=sampling.stop,
             extra=settings.model.extra_body,
         )
@@ -181,7 +177,7 @@ class RephraseStage:
             "detail": "the engine found no material for this format in the document",
             "raw": completion.text or None,
             **self._lineage(unit),
-            **_answer(request, completion, call),
+            **answer_columns(request, completion, call),
         }
         return Outcome(reason=reason, row=row)
 
@@ -190,7 +186,7 @@ class RephraseStage:
     ) -> Outcome:
         common = {
             **self._lineage(unit),
-            **_answer(request, completion, call),
+            **answer_columns(request, completion, call),
             "flags": list(judgement.flags),
             "signals": orjson.dumps(judgement.signals).decode(),
         }
@@ -203,39 +199,12 @@ class RephraseStage:
 
     def _lineage(self, unit: Unit) -> dict[str, Any]:
         work: Work = unit.payload
-        document, piece, model = unit.document, work.piece, self._settings.model
-        return {
-            "sample_id": unit.sample_id,
-            "doc_id": document.doc_id,
-            "source_hash": document.content_hash,
-            "origin": document.origin,
-            "licence": document.licence,
-            "source_language": document.language,
-            "prompt": work.prompt.name,
-            "prompt_version": work.prompt.version,
-            "prompt_hash": work.prompt.text_hash,
-            "instruction": work.drawn.instruction,
-            "slots": orjson.dumps(work.drawn.slots).decode(),
-            "window": piece.window,
-            "windows": piece.windows,
-            "cut_from": piece.start,
-            "cut_to": piece.end,
-            "cut_how": piece.how,
-            "source_chars": len(document.text),
-            "model": model.model,
-            "revision": model.revision,
-            "engine": model.engine,
-        }
+        return unit_columns(unit, self._settings.model, work.prompt, work.drawn, work.piece)
 
 
 def build(settings: Rephrase, seed: int) -> RephraseStage:
     """Make the stage from its settings; raises `ConfigError` for prompts, checks or tokenizers that do not exist."""
     return RephraseStage(settings, seed, load_library([Path(folder) for folder in settings.prompt_folders]))
-
-
-def sample_id(doc_id: str, prompt: str, window: int) -> str:
-    """32 hex digits that name a unit: the document, the prompt's name and the window."""
-    return text_hash(doc_id, prompt, str(window))
 
 
 def _fitter(settings: Rephrase) -> Fitter:
@@ -265,20 +234,3 @@ def _plan_checks(prompt: Prompt, settings: Rephrase) -> CheckPlan:
 
 def _reading_of(prompt: Prompt) -> list[Any]:
     return [prompt.parser, dict(prompt.parser_options), list(prompt.checks), dict(prompt.needs)]
-
-
-def _answer(request: Request, completion: Completion, call: int) -> dict[str, Any]:
-    """The columns that say which call gave the answer."""
-    return {
-        "engine_version": completion.engine,
-        "seed": request.seed,
-        "request_id": request_id(request.row, call),
-        "finish_reason": completion.finish_reason,
-        "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion.completion_tokens,
-        "tries": call + 1,
-    }
-
-
-def _show(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode() if not isinstance(value, str) else value
