@@ -29,7 +29,7 @@ class Matching(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     words: int = Field(5, ge=2, le=20)  # words of an n-gram
-    characters: int = Field(8, ge=2, le=40)  # characters of an n-gram, in scripts without spaces
+    characters: int = Field(6, ge=2, le=40)  # characters of an n-gram, in scripts without spaces
     threshold: float = Field(0.6, gt=0, le=1)  # score from which a row is contaminated
     full_length: float = Field(20, ge=0)  # shorter questions need a score between the threshold and 1
     min_question: float = Field(6, ge=0)  # shorter questions count only with their answer near them
