@@ -62,8 +62,13 @@ class _Worker:
         """End the worker; the next comparison starts another."""
         process, self.process = self.process, None
         if process is not None and self.owner == os.getpid():
-            process.kill()
-            process.wait()
+            if process.stdin:
+                process.stdin.close()  # ends a worker that is well, and with it its child
+            try:
+                process.wait(0.5)  # it ends in milliseconds, or never
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()

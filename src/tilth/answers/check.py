@@ -25,7 +25,7 @@ _LETTERS = re.compile(
     r"\(?[A-J]\)?(?:[,\s、]{1,3}\(?[A-J]\)?){0,9}|[A-J]{2,6}|\[\s?\"[A-T]{1,6}\"(?:\s?,\s?\"[A-T]{1,6}\"){0,30}\s?\]"
 )
 _MATHS = re.compile(
-    r"\\(?!text|mathrm|mbox)[A-Za-z]|[\^=]|[0-9A-Za-z)]\s?[+*/]\s?[0-9A-Za-z(\\]|^[-(\[{].*[)\]}]$|^-?[0-9]*[a-z]$"
+    r"\\(?!text|mathrm|mbox)[A-Za-z]|[\^=]|[0-9A-Za-z)]\s?[+*/]\s?[0-9A-Za-z(\\]|^\\?[-(\[{].*[)\]}]$|^-?[0-9]*[a-z]$"
 )
 _PROGRAM = re.compile(r"^\s{0,8}(?:assert |def |import |from [a-z_.]{1,60} import )", re.MULTILINE)
 _FIGURE = re.compile(r"-?(?:\\?\$)?[0-9][0-9,]{0,60}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?(?:\s?\\?%)?")

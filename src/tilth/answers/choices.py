@@ -24,7 +24,7 @@ _WITH_TEXT = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    rf"(?:answer(?: choice| option)?\s{{0,3}}(?:is|are|:|=)|(?:option|choice)s?\s{{0,2}}:?"
+    rf"(?:answers?(?: choice| option)?\s{{0,3}}(?:is|are|:|=)|(?:option|choice)s?\s{{0,2}}:?"
     rf"|correct(?: one)? is|choose|select|pick"
     rf"|(?:答案|正确答案|故选|应选|选择|选项?)\s{{0,3}}(?:是|为)?\s{{0,2}}[:：]?)\s{{0,4}}[\"'*]{{0,3}}[(\[（【]?\s{{0,2}}({_SEVERAL})(?![A-Za-z'’])",
     re.IGNORECASE,

@@ -27,7 +27,9 @@ _ROOT = re.compile(r"√ ?([0-9]{1,30}|[A-Za-z])")
 _WRAPPED = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|operatorname) ?\{([^{}]{0,200})\}"
 )
-_SPACES = re.compile(r"\\[,;:! ]|~|\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![A-Za-z])")
+_SPACES = re.compile(
+    r"(?<!\\)\\[,;:! ]|~|\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![A-Za-z])"
+)
 _BLANKS = re.compile(r"\s+")
 
 

@@ -14,7 +14,7 @@ from tilth.answers.clean import MOST_CHARS
 Taken = Literal["boxed", "hashes", "phrase", "last_line", "whole", "code", "nothing"]
 
 _HASHES = re.compile(r"^[ \t]{0,8}####(?!#)[ \t]{0,8}([^\n]*)", re.MULTILINE)
-_LEAD = r"(?:final |correct |right |best )?answer(?: choice| option)?"
+_LEAD = r"(?:final |correct |right |best )?answers?(?: choice| option)?"
 _PHRASE = re.compile(
     rf"(?:\b{_LEAD}\s{{0,3}}(?:\*\*)?\s{{0,3}}(?:is|are|was|=|:)|\bthe {_LEAD} (?:would be|must be|should be)"
     r"|(?:最终|正确|最后)?(?:答案|答|结果)\s{0,3}(?:应该|应当|应)?(?:是|为|选|[:：]))"
@@ -23,8 +23,8 @@ _PHRASE = re.compile(
 )
 _STOP = re.compile(r"\n|(?<=[^\s0-9.])\.(?=\s)|\.(?=\s{1,3}[A-Z][a-z])|。|；")
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}\n", re.MULTILINE)
-#: Longest text that is an answer as it stands, without a look for one inside.
-_SHORT = 60
+#: How a formula over several lines begins: it is one answer.
+_DISPLAYED = ("\\begin", "$$", "\\[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Final:
 
 
 def final_answer(text: str) -> Final:
-    """The final answer in `text`; the text itself where it is short and holds no mark of an answer."""
+    """The final answer in `text`; its last line where it holds no mark of one."""
     text = text[-MOST_CHARS:].strip()
     if not text:
         return Final("", "nothing")
     for found in (_boxed(text), _hashes(text), _phrase(text)):
         if found is not None:
             return found
-    if len(text) <= _SHORT or "\n" not in text:
+    if "\n" not in text or text.startswith(_DISPLAYED):
         return Final(text, "whole")
     last = next((line.strip() for line in reversed(text.split("\n")) if line.strip()), "")
     return Final(last, "last_line")

@@ -30,7 +30,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 def plain_latex(text: str) -> str:
     """`text` as LaTeX in one writing: plain functions and powers become commands, fonts and spacing go."""
     text = unwrapped(characters(text)).rstrip(".;, ")
-    text = text.replace("**", "^").replace("\\{", "\\lbrace ").replace("\\}", "\\rbrace ")
+    text = _UNION.sub(r"\1 \\cup \2", text).replace("**", "^").replace("\\{", "\\lbrace ").replace("\\}", "\\rbrace ")
     text = _CALL.sub(lambda match: "\\" + _NAMES.get(match[1], match[1]) + " ", text)
     text = (
         text.replace("\\neq", "\\ne")

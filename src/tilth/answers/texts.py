@@ -7,7 +7,7 @@ that one rule serves both languages. Linear in the text; about 10 us a pair.
 import re
 import unicodedata
 
-from tilth.answers.clean import MOST_CHARS, squeezed
+from tilth.answers.clean import MOST_CHARS, squeezed, unwrapped
 from tilth.answers.numbers import quantity
 from tilth.answers.verdict import CheckSettings, How
 
@@ -70,6 +70,8 @@ def aliases(gold: str | list[str]) -> list[str]:
 
 def same_text(answer: str, golds: list[str], settings: CheckSettings) -> tuple[bool, How, str, str]:
     """Whether `answer` says one of `golds`; how, in words, and which."""
+    if "\\" in answer or any("\\" in gold for gold in golds):
+        answer, golds = unwrapped(answer), [unwrapped(gold) for gold in golds]
     said = words(answer)
     if not said:
         return (answer.strip() in golds, "unreadable", "no words", golds[0])
