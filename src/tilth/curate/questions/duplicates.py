@@ -3,7 +3,7 @@
 Two rows are the same question where `normalise_question` makes the same text of them and, if both have choices, of
 their choices in any order. Of each set one is kept: one with a worked solution before one without, then by source
 priority, then the longest solution, then one with an answer, then the first. Near duplicates are the work of the
-near-duplicates step.
+near-duplicates step. Answers of more than 100 characters are not compared.
 
 Guarantees: the outcome does not depend on workers, nor on how rows are cut into parts. Memory: one frame and 60 bytes a
 row of one part while gathering, `rows_at_once` rows while deciding, the duplicates of one part while applying. Costs
@@ -118,20 +118,18 @@ class _Stage:
 
     def _answers(self, whole: pl.DataFrame) -> pl.Series:
         """Hash of each normalised gold answer, null without one; whole numbers are equal with and without ".0"."""
-        columns = whole.select("question_answer", "question_choices").iter_rows()
-        gold = [
-            gold_text(
-                Question(text="", answer=answer, choices=tuple(choices or ()) or None), self.settings.first_choice
-            )
-            for answer, choices in columns
-        ]
+        pairs = zip(whole["question_answer"].to_list(), whole["question_choices"].to_list(), strict=True)
+        asked = [Question(text="", answer=answer, choices=tuple(choices or ()) or None) for answer, choices in pairs]
+        gold = [gold_text(question, self.settings.first_choice) for question in asked]
         texts = pl.DataFrame({"gold": pl.Series(gold, dtype=pl.String)})
         plain = normalise_question(pl.col("gold")).str.replace(r"^(-?\d+)\.0+$", "${1}")
-        return pl.Series(
-            "answer", [None if one is None else _hash(one) for one in texts.select(plain).to_series()], pl.UInt64
-        )
+        answers = texts.select(plain).to_series().to_list()
+        hashes = [None if one is None or len(one) > _COMPARED else _hash(one) for one in answers]
+        return pl.Series("answer", hashes, pl.UInt64)
 
 
+#: Characters up to which answers are compared; longer ones are worked out, and differ in wording between books.
+_COMPARED = 100
 _INPUT = {
     "key": pl.UInt64,
     "doc_id": pl.String,

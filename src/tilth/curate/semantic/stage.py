@@ -52,6 +52,7 @@ _ROWS = {
     "answer": pl.UInt64,
 }
 _TEXTS = 512  # texts of a frame embedded at once by `hashed`: bounds the features in memory
+_COMPARED = 100  # characters up to which answers are compared; longer ones differ in wording where they agree
 _CHARACTERS = 8000  # of a question that are embedded: 2,000 tokens or so; more fits few models
 
 
@@ -162,7 +163,7 @@ def _questions(frame: pl.DataFrame, settings: SemanticDuplicates) -> pl.DataFram
     asked = [Question(text="", answer=answer, choices=tuple(choices or ()) or None) for answer, choices in pairs]
     gold = pl.DataFrame({"gold": pl.Series([gold_text(question) for question in asked], dtype=pl.String)})
     plain = gold.select(normalise_question(pl.col("gold")).str.replace(r"^(-?\d+)\.0+$", "${1}")).to_series()
-    hashes = [None if text is None else _hash(text) for text in plain.to_list()]
+    hashes = [None if text is None or len(text) > _COMPARED else _hash(text) for text in plain.to_list()]
     priority = {name: place for place, name in enumerate(settings.sources)}
     return whole.select(
         "key",

@@ -36,7 +36,7 @@ class SemanticDuplicates(BaseModel):
     threshold: float | None = Field(None, gt=0, le=1)  # cosine; None: 0.8 for hashed, 0.93 for a model
     same_answer: bool = True  # questions with different answers are no duplicates, however alike
     sources: tuple[str, ...] = ()  # names of read steps, the preferred first; decides after the solution does
-    index: Literal["auto", "exact", "approximate"] = "auto"  # auto: exact up to 10,000 questions
+    index: Literal["auto", "exact", "approximate"] = "auto"  # auto: exact up to 100,000 questions
     neighbours: int = Field(16, gt=0, le=1024)  # nearest questions looked at a question
     expansion: int = Field(128, gt=0)  # width of the graph search: higher finds more and costs more
     # how much memory, where: never part of the identity but where an index is cut into several
