@@ -75,9 +75,18 @@ def test_an_unclear_choice_is_refused(answer: str) -> None:
     assert check(answer, "B", options=OPTIONS).correct is False
 
 
+def test_an_article_is_no_option() -> None:
+    assert check("The answer is a fine city.", "A", "choice").correct is False
+    assert check("The answer is a.", "A", "choice").correct
+    assert check("The answer is (a).", "A", "choice").correct
+
+
 def test_several_options_are_compared_as_sets_and_several_questions_in_order() -> None:
     for answer in ("AC", "A, C", "A and C", "C、A", "(A), (C)", "The answers are A and C."):
         assert check(answer, "AC", "choice").correct, answer
+    for answer in ("ABD", "答案：ABD", '["ABD"]', "A, B and D", "The answer is ABD."):
+        assert check(answer, '["ABD"]').correct, answer
+        assert check(answer, "AB", "choice").correct is False, answer
     assert check("A", "AC", "choice").correct is False
     assert check("1. C 2. D 3. C", '["C", "D", "C"]').correct
     assert check("C, C, D", '["C", "D", "C"]').correct is False

@@ -16,18 +16,18 @@ from tilth.answers.texts import words
 #: Most options: A to T.
 MOST_OPTIONS = 20
 _LETTER = "[A-T]"
-_SEVERAL = rf"{_LETTER}(?:\s{{0,2}}(?:[,、，;/&和与]|and\b|\s)?\s{{0,2}}{_LETTER}(?![A-Za-z])){{0,9}}"
+_SEVERAL = rf"{_LETTER}(?:\s{{0,2}}(?:[,、，;/&和与]|and\b|\s)?\s{{0,2}}{_LETTER}(?![a-z])){{0,9}}"
 _BARE = re.compile(rf"[(\[{{（【<]?\s{{0,2}}({_SEVERAL})\s{{0,2}}[)\]}}）】>]?[.。:：、]?")
 _BRACKETED = re.compile(rf"\(({_LETTER})\)(?:\s{{0,2}}(?:,|and|、)?\s{{0,2}})?")
 _WITH_TEXT = re.compile(
     rf"(?:option |choice |选项?)?[(\[（【]?({_LETTER})\s{{0,2}}(?:[)\]）】][.:：]?|[.:：、．])\s{{0,3}}(?=\S)",
     re.IGNORECASE,
 )
+#: A lower-case letter counts only where nothing follows it: "a" is an article.
 _NAMED = re.compile(
-    rf"(?:answers?(?: choice| option)?\s{{0,3}}(?:is|are|:|=)|(?:option|choice)s?\s{{0,2}}:?"
-    rf"|correct(?: one)? is|choose|select|pick"
-    rf"|(?:答案|正确答案|故选|应选|选择|选项?)\s{{0,3}}(?:是|为)?\s{{0,2}}[:：]?)\s{{0,4}}[\"'*]{{0,3}}[(\[（【]?\s{{0,2}}({_SEVERAL})(?![A-Za-z'’])",
-    re.IGNORECASE,
+    r"(?i:answers?(?: choice| option)?\s{0,3}(?:is|are|:|=)|(?:option|choice)s?\s{0,2}:?"
+    r"|correct(?: one)? is|choose|select|pick|(?:答案|正确答案|故选|应选|选择|选项?)\s{0,3}(?:是|为)?\s{0,2}[:：]?)"
+    rf"\s{{0,4}}[\"'*]{{0,3}}[(\[（【]?\s{{0,2}}({_SEVERAL}(?![A-Za-z'’])|[a-t](?=\s{{0,2}}[)\]）】]|[.\s]{{0,4}}$))"
 )
 _JSON = re.compile(r"[\[\]\"']")
 _JSON_LIST = re.compile(r"\[\s?\"[A-T]{1,6}\"(?:\s?,\s?\"[A-T]{1,6}\"){0,30}\s?\]")
