@@ -5,10 +5,9 @@ they share them in the study, so differences between arms keep their correlation
 counts. Seeds are drawn as normal weights, since two or three seeds have too few multinomial outcomes to show a tail:
 the draws' variance is then exactly the sample variance with k - 1, over k.
 
-Three corrections keep the intervals honest at one to five seeds (tests/study checks coverage by simulation):
-the parts are scaled to their unbiased variances (components.py); the seeds' part is never taken smaller than what the
-items' own noise between runs implies; and the interval uses the t quantile at Satterthwaite's degrees of freedom, and
-at three seeds or fewer the wider of that and the t interval over seed means.
+Three corrections keep the intervals honest at two to five seeds (tests/study checks coverage by simulation): the parts
+are scaled to their unbiased variances (components.py); the interval uses the t quantile at Satterthwaite's degrees of
+freedom; and at three seeds or fewer it is the wider of that and the t interval over seed means.
 
 Cost: draws x items x arms multiplications a task; 30 arms, 20 tasks of 1,000 items and 2,000 draws take about 2 s.
 """
@@ -158,9 +157,7 @@ class _Seeds:
             kept = np.zeros_like(own_df) if noise.here else own_df
             df = kept + noise.df
             used = (kept * own + noise.df * noise.difference_variance) / df
-        floor = parts.row_floor @ weights**2
-        used = np.where(np.arange(len(k)) == parts.baseline, 0.0, np.maximum(used, floor))
-        return cls(own=own, used=used, df=np.where(used <= floor, _MANY, df))
+        return cls(own=own, used=np.where(np.arange(len(k)) == parts.baseline, 0.0, used), df=df)
 
 
 def _seed_draws(parts: Parts, draws: Draws, weights: Floats, seeds: _Seeds) -> Floats:
