@@ -88,11 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
         verdict = check(answer, "(x+1)^{99999}", "symbolic")
         worst.append((round(time.perf_counter() - at, 3), answer[:20], verdict.how))
     rate, slowest = len(work) / spent, max(max(times), *(one[0] for one in worst))
-    say(
-        say(
-            f"{len(work)} mixed answers: {rate:.0f} a CPU-second (asked {ASKED_RATE}); worker start {started:.2f} CPU-s"
-        )
-    )
+    say(f"{len(work)} mixed answers: {rate:.0f} a CPU-second (asked {ASKED_RATE})")
+    say(f"start of the worker, once: {started:.2f} CPU-s")
     say(f"worst single answer {slowest:.2f} s (asked {ASKED_WORST}): mixed {max(times):.2f}, hostile {max(worst)}")
     body = {"answers": len(work), "answers_per_cpu_s": rate, "worker_start_cpu_s": started, "worst_s": slowest,
             "worst_mixed_s": max(times), "hostile": worst, "how": hows}  # fmt: skip
