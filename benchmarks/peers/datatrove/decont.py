@@ -8,6 +8,7 @@ import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.decont import n_grams
 from datatrove.pipeline.readers import ParquetReader
 from datatrove.pipeline.writers import ParquetWriter
+from datatrove.utils.hashing import create_hash_func
 from datatrove.utils.word_tokenizers import WordTokenizer
 
 
@@ -31,22 +33,19 @@ class Whitespace(WordTokenizer):
         raise NotImplementedError
 
 
-class Indexer(n_grams.NGramsDecontIndexer):
-    """The indexer without lighteval, which is wanted for the tasks' names only."""
-
-    _requires_dependencies = ()
-
-
 n_grams.load_word_tokenizer = lambda language: Whitespace(language)
 
 
 def build_index(items: Path, folder: Path, config: n_grams.NGramsDecontConfig) -> None:
     """One file of hashes a benchmark, as the indexer writes them."""
-    indexer = Indexer(output_folder=str(folder), config=config)
+    # what `compute_hashes` needs of an indexer, which itself refuses to be made without lighteval
+    tokenizer, hash_func = Whitespace("en"), create_hash_func(config.hash_config)
+    indexer = SimpleNamespace(config=config, tokenizer=tokenizer, hash_func=hash_func)
+    compute = n_grams.NGramsDecontIndexer.compute_hashes
     hashes: dict[str, set[int]] = defaultdict(set)
     for line in items.read_text(encoding="utf-8").splitlines():
         item = json.loads(line)
-        hashes[item["task"]].update(indexer.compute_hashes(item["label"], item["query"]))
+        hashes[item["task"]].update(compute(indexer, item["label"], item["query"]))
     folder.mkdir(parents=True, exist_ok=True)
     for task, own in hashes.items():
         np.array(list(own), dtype=config.hash_config.np_descr).tofile(folder / f"{task}.index.hashes")
