@@ -5,8 +5,8 @@ A unit is a text that items share: a question or a passage, once however many it
 of a unit weighs its inverse document frequency, log((units + background) / (units and background documents with it));
 one that more than `common` units share is a template and weighs nothing.
 
-Guarantees: the same files and settings give the same index. Costs about 4 s and up to 1 GB for 60,000 items with 13 MB of
-text, once a process.
+Guarantees: the same files and settings give the same index. Costs about 4 s and up to 1 GB for 60,000 items with
+13 MB of text, once a process.
 """
 
 from collections import Counter
