@@ -18,7 +18,7 @@ from tilth.curate.signals.badwords import read_words
 from tilth.curate.signals.bounds import failing, rows_by_key
 from tilth.curate.signals.c4 import kept_texts
 from tilth.curate.signals.histogram import Survey
-from tilth.curate.signals.measure import measure
+from tilth.curate.signals.measure import measure, signal_type
 from tilth.curate.signals.spans import Bools, Ints
 from tilth.curate.signals.table import SIGNALS
 from tilth.curate.signals.text import of_series
@@ -81,7 +81,7 @@ class RulesStage:
             parts.append(self._judge(frame["text"], rows[open_rows[rows]], rules))
         parts.append(pl.DataFrame({_ROW: np.flatnonzero(~open_rows)}))
         judged = pl.concat(parts, how="diagonal_relaxed").sort(_ROW).drop(_ROW)
-        missing = [pl.lit(None, _type(name)).alias(name) for name in self.signals if name not in judged.columns]
+        missing = [pl.lit(None, signal_type(name)).alias(name) for name in self.signals if name not in judged.columns]
         return _filled_in(frame, judged.with_columns(missing), self.signals)
 
     def counts(self, frame: pl.DataFrame) -> Mapping[str, int]:
@@ -178,7 +178,3 @@ def _filled_in(frame: pl.DataFrame, judged: pl.DataFrame, signals: Sequence[str]
     for name in judged["_new_flag"].drop_nulls().unique(maintain_order=True):
         frame = flag(frame, pl.lit(judged["_new_flag"] == name), name)
     return frame
-
-
-def _type(name: str) -> type[pl.Int64] | type[pl.Float64]:
-    return pl.Int64 if SIGNALS[name].unit in ("count", "words", "characters") else pl.Float64

@@ -5,6 +5,7 @@ Cost on ordinary English: see docs/rules.md. Memory: that of one slice, about 1 
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -57,5 +58,11 @@ def _slices(texts: pl.Series) -> Iterator[tuple[int, int]]:
 
 def _column(name: str, values: Sequence[np.ndarray]) -> pl.Series:
     if not values:
-        return pl.Series(name, [], dtype=pl.Float64 if SIGNALS[name].unit in ("share", "ratio") else pl.Int64)
+        return pl.Series(name, [], dtype=signal_type(name))
     return pl.Series(name, np.concatenate(values), nan_to_null=True)
+
+
+@cache
+def signal_type(name: str) -> pl.DataType:
+    """The type of a signal's column, the same whatever the rows."""
+    return pl.Series(SIGNALS[name].function(of_series(pl.Series([""], dtype=pl.String)))).dtype
