@@ -20,7 +20,7 @@ from tilth.frames import CONTROL
 
 #: Bytes of a frame in Parquet's own count, text and columns. Large enough that a call of a stage costs nothing, small
 #: enough that a handful of copies of it in every worker stay far below a gigabyte.
-FRAME_BYTES = 32 << 20
+FRAME_BYTES = 8 << 20
 _ROW_BITS = 32  # of a key: the row in its part; the part's number is above, so keys grow over the whole input
 #: Columns that are no signals.
 _NO_SIGNALS = frozenset({*DOCUMENTS.names, *CONTROL, "source_hash", "stage"})
