@@ -13,8 +13,16 @@ from typer.main import get_command
 
 from tilth.cli import app
 
+#: What every command that reads files without a recipe takes.
+FILES = ["--id", "--json-lines", "--language", "--licence", "--metadata", "--quiet", "--run-dir", "--text", "--workers"]
+FILES += ["source"]
 #: Every command with its options. A new option is a decision: it stands here, in the help and in the docs.
 SURFACE = {
+    "inspect": ["--json", "--language", "--limit", "--preset", "--text", "source"],
+    "curate": sorted([*FILES, "--benchmarks", "--recipe"]),
+    "dedup": sorted([*FILES, "--against", "--exact-only", "--keep", "--write-index"]),
+    "decontaminate": sorted([*FILES, "--action", "--benchmarks"]),
+    "train-scorer": ["--good", "--group", "--json", "--label", "--out", "--seed", "--text", "labelled"],
     "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],
     "preview": ["--rows", "--source", "recipe"],
     "estimate": ["--quiet", "--rows", "--run-dir", "--source", "recipe"],

@@ -37,6 +37,14 @@ def test_the_recipes_in_the_readme_are_valid() -> None:
     assert all(isinstance(recipe, Recipe) for recipe in found)
 
 
+@pytest.mark.parametrize("page", sorted(path.name for path in (PROJECT / "docs").glob("*.md")))
+def test_the_whole_recipes_in_the_pages_are_valid(page: str) -> None:
+    for block in blocks((PROJECT / "docs" / page).read_text(encoding="utf-8"), "yaml"):
+        value = yaml.safe_load(block)
+        if isinstance(value, dict) and "steps" in value and "name" in value:  # others show a part of one
+            assert isinstance(parse_recipe(value, page), Recipe)
+
+
 def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
     for code in blocks(README, "python"):
         done = subprocess.run(

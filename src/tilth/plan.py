@@ -38,6 +38,7 @@ CURATION = {
     "score": "tilth.curate.score.stage:build",
     "exact_duplicates": "tilth.curate.exact.stage:build",
     "near_duplicates": "tilth.curate.near.stage:build",
+    "semantic_duplicates": "tilth.curate.semantic.stage:build",
     "repeated_text": "tilth.curate.repeats.stage:build",
     "decontaminate": "tilth.curate.decontaminate.stage:build",
     "quotas": "tilth.curate.sources.quotas:build",
@@ -46,6 +47,7 @@ CURATION = {
 _FILES = {
     "decontaminate": ("benchmarks", "probe", "background"),
     "near_duplicates": ("against",),
+    "semantic_duplicates": ("cache",),
 }
 #: Settings that name a file or something else, such as a Hub model: a file where there is one.
 _MAYBE_FILES = {"score": ("scorer",), "label": ("model", "taxonomy"), "rules": ("bad_words",)}
@@ -131,7 +133,11 @@ def _resolve_stage(item: dict[str, Any], base: Path) -> None:
         if settings is None:
             continue
         for key in _FILES.get(name, ()):
-            settings[key] = [_absolute(path, base) for path in settings[key] or ()]
+            value = settings[key]
+            if isinstance(value, str):
+                settings[key] = _absolute(value, base)
+            elif value is not None:
+                settings[key] = [_absolute(path, base) for path in value]
         for key in _MAYBE_FILES.get(name, ()):
             if settings[key] and (base / settings[key]).exists():
                 settings[key] = _absolute(settings[key], base)

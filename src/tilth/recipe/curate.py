@@ -12,6 +12,7 @@ from tilth.recipe.stages.pii import Pii
 from tilth.recipe.stages.questions import QuestionDuplicates, Questions
 from tilth.recipe.stages.rules import Rules
 from tilth.recipe.stages.score import Score
+from tilth.recipe.stages.semantic import SemanticDuplicates
 from tilth.recipe.stages.sources import Licences, Quotas
 
 
@@ -30,6 +31,7 @@ class CurateStage(BaseModel):
     score: Score | None = None
     exact_duplicates: ExactDuplicates | None = None
     near_duplicates: NearDuplicates | None = None
+    semantic_duplicates: SemanticDuplicates | None = None
     repeated_text: RepeatedText | None = None
     decontaminate: Decontaminate | None = None
     quotas: Quotas | None = None
