@@ -197,13 +197,15 @@ def _columns(text: str, id_: str | None, language: str | None, licence: str | No
 
 def _run(recipe: Any, run_dir: Path | None, quiet: bool, json_lines: bool, base: Path | None = None) -> None:
     from tilth.api import run
-    from tilth.view.ledger import ledger_text
+    from tilth.view.ledger import hits_text, ledger_text
     from tilth.view.progress import Progress
 
     with Progress(mode(quiet, json_lines), title=recipe.name) as progress:
         result = run(recipe, run_dir, base=base or Path.cwd(), on_snapshot=progress.update)
     if not quiet:
         print(ledger_text(result.ledger, result.run_dir))
+        for step in result.ledger["steps"]:
+            print(hits_text(step), end="")
         print(f"run     {result.run_dir}")
         print(f"rows    {result.run_dir / result.ledger['steps'][-1]['name']}")
         if result.page is not None:

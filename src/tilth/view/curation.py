@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.base.files import read_json
+from tilth.view.contamination import contamination_of
 from tilth.view.terminal import one_line
 from tilth.view.words import equation, reason_words
 
@@ -22,6 +23,7 @@ def curation_of(step: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
     return {
         "stages": [_stage(stage) for stage in report["stages"]],
         "sources": _sources(report["by_source"]),
+        "contaminated": contamination_of(folder),
         "examples": [
             _examples(report, reason, count)
             for reason, count in [("kept", report["ledger"]["kept"]), *_by_size(report["ledger"]["reasons"])]

@@ -11,6 +11,7 @@ from tilth.view.terminal import one_line
 from tilth.view.words import Equation, duration, equation, money, percent, price_words, reason_words, step_equations
 
 _REASONS_SHOWN = 8  # of an equation: the rest is summed, so that the line still adds up
+_HITS = "hits: "  # how the decontaminate stage names its counts
 _STAGE_REASONS = 4  # of a stage, in one line
 _LABEL = 11  # width of the left column
 
@@ -179,3 +180,19 @@ def _worst(ledger: Mapping[str, Any]) -> str | None:
     reasons = equation(row, "rewrites").terms[1:2]
     why = f", most for: {reason_words(reasons[0].key)}" if reasons else ""
     return f"{one_line(name, 40)} lost {loss:.0%} of its rewrites{why}"
+
+
+def hits_text(step: Mapping[str, Any]) -> str:
+    """Benchmark items found by a curate step, a line a benchmark; empty where nothing was looked for or found."""
+    hits = {
+        name.removeprefix(_HITS): count
+        for stage in step.get("stages", ())
+        for name, count in stage["counts"].items()
+        if name.startswith(_HITS) and count
+    }
+    if not hits:
+        return ""
+    lines = [
+        f"  {one_line(name, 60):<28} {count:>8,}" for name, count in sorted(hits.items(), key=lambda item: -item[1])
+    ]
+    return "\n".join(["benchmark items found, by benchmark", *lines]) + "\n\n"

@@ -195,7 +195,7 @@
 
   // What each stage of a curate step dropped, from which source, and example rows for every reason.
   function curation(step) {
-    const { stages, sources, examples } = step.curation;
+    const { stages, sources, examples, contaminated } = step.curation;
     const said = (items) => items.map((item) => `${item.words} ${count(item.count)}`).join(", ");
     const share = (row, of) => {
       const parts = [{ count: row.kept, words: "kept", kind: "kept" }, ...row.reasons.map((item, i) => ({ ...item, kind: `lost${i % 2 ? " even" : ""}` }))];
@@ -217,6 +217,13 @@
       el("h3", { class: "after" }, "By source"),
       table([["source"], ["kept", "num"], [""], ["rows", "num"], ["characters", "num"], ["dropped for"]],
         sources.map((source) => row(source, source.name, el("td", { class: "num", "data-label": "characters" }, `${compact(source.characters_kept)} of ${compact(source.characters_in)}`)))),
+      ...(contaminated.length ? [
+        el("h3", { class: "after" }, "Benchmark items found, the surest first"),
+        table([["benchmark"], ["score", "num"], ["row"], ["what became of it"], ["what matched"]],
+          contaminated.map((found) => el("tr", {},
+            el("td", {}, `${found.benchmark} ${found.item}`), el("td", { class: "num" }, el("b", {}, found.score.toFixed(2))), el("td", {}, found.doc_id),
+            el("td", {}, found.verdict.replaceAll("_", " ")), el("td", { class: "wide small" }, found.excerpt)))),
+      ] : []),
       el("h3", { class: "after" }, "Example rows: what is kept, and each reason"),
       ...examples.map((each) => el("details", { class: "reason" },
         el("summary", {}, el("b", {}, count(each.count)), ` ${each.words}`, el("span", { class: "soft" }, each.meaning ? ` · ${each.meaning}` : "")),
