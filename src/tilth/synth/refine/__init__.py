@@ -1,0 +1,1 @@
+"""Refinement of questions and answers by a second model."""

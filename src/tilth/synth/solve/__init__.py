@@ -1,0 +1,1 @@
+"""Independent answers to a question, and which of them are right."""
