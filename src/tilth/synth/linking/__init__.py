@@ -1,0 +1,1 @@
+"""Joins seed questions that share knowledge points."""
