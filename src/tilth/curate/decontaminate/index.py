@@ -5,8 +5,8 @@ A unit is a text that items share: a question or a passage, once however many it
 of a unit weighs its inverse document frequency, log((units + background) / (units and background documents with it));
 one that more than `common` units share is a template and weighs nothing.
 
-Guarantees: the same files and settings give the same index. Costs about 4 s and up to 1 GB for 60,000 items with
-13 MB of text, once a process.
+Guarantees: the same files and settings give the same index. Costs about 3.5 CPU-seconds and 400 MB for 63,000 items
+with 27 MB of text (15 MB of it different), once a machine: see store.py.
 """
 
 from collections import Counter
@@ -25,7 +25,12 @@ from tilth.recipe.stages.decontaminate import Matching
 if TYPE_CHECKING:
     import polars as pl
 
+#: Raise it when the same items and settings would give another index.
+VERSION = 1
+
 F64 = npt.NDArray[np.float64]
+#: Numbers of n-grams and of units: fewer than 2^31 fit any memory, and these arrays are the largest.
+I32 = npt.NDArray[np.int32]
 
 #: Words that one character of a script without spaces counts: English and Chinese halves of xquad have this ratio.
 CHARACTER_WORDS = 0.6
@@ -39,18 +44,21 @@ _TRAILING = ("a", "answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """Units, their n-grams and their items. `*_from` arrays are offsets: unit u has grams[from[u]:from[u + 1]]."""
+    """Units, their n-grams and their items. `*_from` arrays are offsets: unit u has grams[from[u]:from[u + 1]].
 
-    items: "pl.DataFrame"  # benchmark, item_id, question, context, answer: a row an item
+    Every field but the names is an array, so that an index can be kept in a file and shared (see store.py).
+    """
+
+    items: "pl.DataFrame"  # benchmark, item_id: a row an item
     passage: Mask  # of each unit: whether it is a passage
     answered: Mask  # of each unit: whether it is a question that holds its answer
     length: F64  # of each unit, in words that are in n-grams with a weight
     size: I64  # of each unit, in tokens
     total: F64  # of each unit: the weight of all its n-grams
     need: F64  # of each unit: the score from which a row is contaminated
-    grams: I64  # numbers of n-grams, by unit, sorted within
+    grams: I32  # numbers of n-grams, by unit, sorted within
     grams_from: I64
-    units: I64  # numbers of units, by n-gram
+    units: I32  # numbers of units, by n-gram
     units_from: I64
     weight: F64  # of each n-gram
     sieve: Sieve
@@ -70,44 +78,34 @@ class Index:
 
 def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[str] = ()) -> Index:
     """The index of `items` (a table of `data.benchmarks.read_benchmarks`)."""
-    wanted_texts = _texts(items)
-    owners, passages, answered = wanted_texts.owners, wanted_texts.passages, wanted_texts.answered
-    tokens = _bare(tokenise(wanted_texts.texts), passages)
-    length = lengths(tokens)
-    first, unit = _same(tokens, passages)
-    wanted = ~passages | (length >= matching.min_passage)
-    hashes, whole = ngrams(tokens, matching.words, matching.characters)
-    text = np.repeat(np.arange(len(owners)), np.diff(tokens.bounds))
-    used = whole & ~_broken(tokens, text, wanted_texts.breaks, matching) & wanted[text] & (first[unit[text]] == text)
-    known, gram = np.unique(hashes[used], return_inverse=True)
-    pairs = distinct(unit[text[used]] * len(known) + gram)  # each n-gram once a unit
-    pair_unit, pair_gram = np.divmod(pairs, max(len(known), 1))
-    found = sieve(known)
+    wanted = _texts(items)
+    passages, owners = wanted.passages[wanted.held], wanted.owners
+    first, own_unit, size, length, found, pair_unit, pair_gram = _units(wanted, matching)
+    unit, passage = own_unit[wanted.held], wanted.passages[first]
     weight = _weights(found, pair_gram, len(first), matching, background)
     heavy = weight[pair_gram] > 0
     before = np.maximum(np.bincount(pair_unit, minlength=len(first)), 1)
     pair_unit, pair_gram = pair_unit[heavy], pair_gram[heavy]
     told = length[first] * np.bincount(pair_unit, minlength=len(first)) / before
     by_gram = np.argsort(pair_gram, kind="stable")
-    total = np.bincount(pair_unit, weight[pair_gram], len(first)).astype(np.float64)
     held = np.unique(np.stack([unit, owners]), axis=1)
     members_from = _offsets(held[0], len(first))
     passage_unit = _first_unit(unit[passages], owners[passages], items.height)
-    vague = (told < matching.full_length) & ~passages[first] & _several(held[1], members_from, passage_unit, items)
+    vague = (told < matching.full_length) & ~passage & _several(held[1], members_from, passage_unit, items)
     plainest = _longest((~vague).astype(np.float64)[unit[~passages]], owners[~passages], items.height)
     answers, answers_from, telling = _answers(items)
     return Index(
-        items=items.select("benchmark", "item_id", "question", "context", "answer"),
-        passage=passages[first],
-        answered=answered[first],
+        items=items.select("benchmark", "item_id"),
+        passage=passage,
+        answered=wanted.answered[first],
         length=told,
-        size=np.diff(tokens.bounds)[first],
-        total=total,
-        need=needed(told, passages[first], matching),
+        size=size[first],
+        total=np.bincount(pair_unit, weight[pair_gram], len(first)).astype(np.float64),
+        need=needed(told, passage, matching),
         grams=pair_gram,
         grams_from=_offsets(pair_unit, len(first)),
         units=pair_unit[by_gram],
-        units_from=_offsets(pair_gram[by_gram], len(known)),
+        units_from=_offsets(pair_gram[by_gram], len(found.sorted)),
         weight=weight,
         sieve=found,
         vague=vague,
@@ -122,11 +120,28 @@ def build_index(items: "pl.DataFrame", matching: Matching, background: Sequence[
     )
 
 
+def _units(wanted: "_Wanted", matching: Matching) -> tuple[I64, I64, I64, F64, Sieve, I32, I32]:
+    """The first text of each unit; unit, tokens and words of each text; the n-grams; and pairs of unit and n-gram."""
+    tokens = _bare(tokenise(wanted.texts), wanted.passages)
+    length = lengths(tokens)
+    first, unit = _same(tokens, wanted.passages)
+    asked = (~wanted.passages | (length >= matching.min_passage)) & (first[unit] == np.arange(len(unit)))
+    hashes, whole = ngrams(tokens, matching.words, matching.characters)
+    text = np.repeat(np.arange(len(unit), dtype=np.int32), np.diff(tokens.bounds))
+    used = np.flatnonzero(whole & ~_broken(tokens, text, wanted.breaks, matching) & asked[text])
+    hashes, text, size = hashes[used], text[used], np.diff(tokens.bounds)
+    del tokens, whole, used  # half of the memory, before the sort
+    known, gram = np.unique(hashes, return_inverse=True)
+    pairs = distinct(unit[text] * len(known) + gram)  # each n-gram once a unit
+    pair_unit, pair_gram = (part.astype(np.int32) for part in np.divmod(pairs, max(len(known), 1)))
+    return first, unit, size, length, sieve(known), pair_unit, pair_gram
+
+
 def lengths(tokens: Tokens) -> F64:
     """The length of each text in words."""
-    each = np.where(tokens.alone, CHARACTER_WORDS, 1.0)
-    sums = np.concatenate(([0.0], np.cumsum(each)))
-    return sums[tokens.bounds[1:]] - sums[tokens.bounds[:-1]]
+    sums = np.concatenate(([0], np.cumsum(tokens.alone)))
+    alone = np.diff(sums[tokens.bounds])
+    return np.diff(tokens.bounds) - alone + CHARACTER_WORDS * alone
 
 
 def needed(length: F64, passages: Mask, matching: Matching) -> F64:
@@ -137,53 +152,52 @@ def needed(length: F64, passages: Mask, matching: Matching) -> F64:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Texts to look for; of each the item it belongs to, whether it is a passage, whether a question with its answer.
+    """Different texts to look for, whether each is a passage, whether a question with its answer; and who has them.
 
-    `breaks`: text number times 2^32 plus a character at which another part of the text begins, sorted.
+    `owners`, `held`: pairs of an item and a text of its. `breaks`: text number times 2^32 plus a character at which
+    another part of the text begins, sorted.
     """
 
     texts: list[str]
-    owners: I64
     passages: Mask
     answered: Mask
+    owners: I64
+    held: I64
     breaks: I64
 
 
 def _texts(items: "pl.DataFrame") -> _Wanted:
     names = ("question", "context", "answer", "choices")
     questions, contexts, answers, choices = (items[name].to_list() for name in names)
-    texts = list(questions)
-    owners = list(range(len(texts)))
-    answered = [False] * len(texts)
+    numbers: dict[tuple[str, str], int] = {}  # a passage that forty items ask about is looked at once
+    pairs = [(row, numbers.setdefault((question, ""), len(numbers))) for row, question in enumerate(questions)]
     breaks: list[int] = []
     for row, (question, answer, options) in enumerate(zip(questions, answers, choices, strict=True)):
         if answer and question.count("_") == 1:  # snake_case and formulas have one as well, and lose nothing
-            texts.append(question.replace("_", answer))
-            answered.append(True)
-            owners.append(row)
+            filled = (question.replace("_", answer), "answered")
+            pairs.append((row, numbers.setdefault(filled, len(numbers))))
         if options and len(question) < _SHORT_CHARS and max(map(len, options)) > _LONG_CHOICE_CHARS:
             ends = accumulate(len(part) + 1 for part in (question, *options[:-1]))
-            breaks += [(len(texts) << 32) + end for end in ends]
-            texts.append("\n".join([question, *options]))
-            answered.append(False)
-            owners.append(row)
-    asked = len(texts)
-    passages = [(row, context) for row, context in enumerate(contexts) if context and not context.isspace()]
-    owners += [row for row, _ in passages]
-    texts += [context for _, context in passages]
-    answered += [False] * len(passages)
+            breaks += [(len(numbers) << 32) + end for end in ends]
+            # the row in the key: texts that are cut into other parts are no equals
+            pairs.append((row, numbers.setdefault(("\n".join([question, *options]), f"choices {row}"), len(numbers))))
+    asked = len(numbers)
+    passages = ((row, context) for row, context in enumerate(contexts) if context and not context.isspace())
+    pairs += [(row, numbers.setdefault((context, "passage"), len(numbers))) for row, context in passages]
+    owners, held = np.array(pairs, np.int64).reshape(-1, 2).T
     return _Wanted(
-        texts,
-        np.array(owners, np.int64),
-        np.arange(len(texts)) >= asked,
-        np.array(answered, bool),
+        [text for text, _ in numbers],
+        np.arange(len(numbers)) >= asked,
+        np.array([kind == "answered" for _, kind in numbers], bool),
+        owners,
+        held,
         np.array(breaks, np.int64),
     )
 
 
-def _broken(tokens: Tokens, text: I64, breaks: I64, matching: Matching) -> Mask:
+def _broken(tokens: Tokens, text: I32, breaks: I64, matching: Matching) -> Mask:
     """Which n-grams run from one choice into the next: in a document, letters or table cells stand between them."""
-    part = np.searchsorted(breaks, (text << 32) + tokens.starts, "right")
+    part = np.searchsorted(breaks, (text.astype(np.int64) << 32) + tokens.starts, "right").astype(np.int32)
     width = np.where(tokens.alone, matching.characters, matching.words)
     last = np.minimum(np.arange(len(tokens)) + width, max(len(tokens), 1)) - 1
     broken: Mask = part[last] != part
@@ -216,7 +230,7 @@ def _same(tokens: Tokens, passages: Mask) -> tuple[I64, I64]:
     return first.astype(np.int64), unit.astype(np.int64)
 
 
-def _weights(found: Sieve, grams: I64, units: int, matching: Matching, background: Sequence[str]) -> F64:
+def _weights(found: Sieve, grams: I32, units: int, matching: Matching, background: Sequence[str]) -> F64:
     """Inverse document frequency of each n-gram over units and background documents; 0 for templates."""
     count = len(found.sorted)
     within = np.bincount(grams, minlength=count)
@@ -232,7 +246,7 @@ def _weights(found: Sieve, grams: I64, units: int, matching: Matching, backgroun
     return np.where(within > matching.common, 0.0, weight)
 
 
-def _offsets(sorted_owners: I64, count: int) -> I64:
+def _offsets(sorted_owners: I32 | I64, count: int) -> I64:
     return np.searchsorted(sorted_owners, np.arange(count + 1)).astype(np.int64)
 
 

@@ -16,20 +16,28 @@ _FACTOR = np.uint64(0xD6E8FEB86659FD93)  # any odd number with well-spread bits
 _BITS = 27
 
 
+#: N-grams made at once: temporary arrays stay small, whatever the length of the texts.
+_AT_ONCE = 1 << 20
+
+
 def ngrams(tokens: Tokens, words: int, characters: int) -> tuple[U64, Mask]:
     """Hash of the n-gram that begins at each token, and whether it ends within its text."""
     count = len(tokens)
-    last = np.repeat(tokens.bounds[1:], np.diff(tokens.bounds))  # one past each token's text
-    place = np.arange(count)
-    width = np.where(tokens.alone, characters, words)
-    whole = place + width <= last
     found = np.zeros(count, np.uint64)
-    for kind, size in ((False, words), (True, characters)):
-        at = np.flatnonzero(whole & (tokens.alone == kind))
-        combined = tokens.hashes[at]
-        for step in range(1, size):
-            combined = combined * _FACTOR + tokens.hashes[at + step]
-        found[at] = mix(combined)
+    whole = np.zeros(count, bool)
+    for start in range(0, count, _AT_ONCE):
+        stop = min(start + _AT_ONCE, count)
+        place = np.arange(start, stop)
+        alone = tokens.alone[start:stop]
+        end = tokens.bounds[np.searchsorted(tokens.bounds, place, "right")]  # one past each token's text
+        fits = place + np.where(alone, characters, words) <= end
+        for kind, size in ((False, words), (True, characters)):
+            at = place[fits & (alone == kind)]
+            combined = tokens.hashes[at]
+            for step in range(1, size):
+                combined = combined * _FACTOR + tokens.hashes[at + step]
+            found[at] = mix(combined)
+        whole[start:stop] = fits
     return found, whole
 
 

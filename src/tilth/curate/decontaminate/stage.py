@@ -4,7 +4,7 @@ Of a row that is a seed question, choices, context, answer and solution are matc
 changes the text only, so a seed question whose match lies outside it is dropped.
 
 Guarantees: no row depends on the rows beside it; the identity holds the content of every benchmark file, so that a
-changed benchmark is another result. Costs the index once a process (see index.py) and about 40 ns a byte.
+changed benchmark is another result. Costs the index once a machine (see store.py) and about 40 ns a byte.
 """
 
 from collections import Counter
@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import unidata_version
 
 from tilth.base.errors import ConfigError
 from tilth.base.fingerprint import fingerprint
-from tilth.curate.decontaminate import tokens
+from tilth.curate.decontaminate import index, store, tokens
 from tilth.curate.decontaminate.cut import cut_spans
 from tilth.curate.decontaminate.index import Index, build_index
 from tilth.curate.decontaminate.match import Match, find_matches
 from tilth.data import benchmarks, questions
-from tilth.data.files import list_files
+from tilth.data.files import SourceFile, list_files
 from tilth.data.source import SourceSpec
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 
@@ -61,19 +62,19 @@ class Stage:
 
     @property
     def index(self) -> Index:
-        """Built when it is first asked for, once a process for the same files and settings."""
+        """Opened when it is first asked for, and built where no process has built it yet (see store.py)."""
         if self._index is None:
-            self._index = _index(self.settings, fingerprint(self.identity))
+            self._index = _index(self.settings, self._index_key())
         return self._index
 
     @property
     def identity(self) -> Mapping[str, str]:
         own = self.settings.model_dump(mode="json", exclude={"benchmarks", "probe", "background"})
-        digests = benchmarks.benchmark_digests(self._files)
+        digests = _digests(self._files)
         return {
             "version": ".".join((VERSION, str(tokens.VERSION), str(benchmarks.VERSION), str(questions.VERSION))),
             "settings": fingerprint(own),
-            **{f"benchmark {Path(name).name} {number}": value for number, (name, value) in enumerate(digests.items())},
+            **{f"benchmark {name} {number}": value for number, (name, value) in enumerate(digests)},
             **{f"background {number}": value for number, value in enumerate(self._background)},
         }
 
@@ -99,6 +100,18 @@ class Stage:
             found.update({f"hits: {name.split('/', 1)[0]}" for name in names})
         found["rows with hits"] = frame["contamination_score"].drop_nulls().len()
         return dict(found)
+
+    def _index_key(self) -> str:
+        """Everything that decides the index; what is done with a match is no part of it."""
+        names = {"exclude", "fields", "matching", "background_rows"}
+        return fingerprint(
+            {
+                "versions": [index.VERSION, store.VERSION, tokens.VERSION, benchmarks.VERSION, unidata_version],
+                "settings": self.settings.model_dump(mode="json", include=names),
+                "files": [list(pair) for pair in _digests(self._files)],
+                "background": self._background,
+            }
+        )
 
     def _signals(self, frame: "pl.DataFrame", texts: list[str], by_row: Mapping[int, list[Match]]) -> "pl.DataFrame":
         """`frame` with SIGNALS. A loop over the contaminated rows only."""
@@ -186,9 +199,11 @@ def benchmark_items(settings: Decontaminate) -> "pl.DataFrame":
 
 
 @cache
-def _index(settings: Decontaminate, _identity: str) -> Index:
-    """One index a process: the stage is built anew for each shard, and the identity tells when files changed."""
-    return build_index(benchmark_items(settings), settings.matching, _background_texts(settings))
+def _index(settings: Decontaminate, key: str) -> Index:
+    """One index a process: the stage is built anew for each pass, and the key tells when files changed."""
+    return store.stored(
+        key, lambda: build_index(benchmark_items(settings), settings.matching, _background_texts(settings))
+    )
 
 
 def _whole_texts(frame: "pl.DataFrame", texts: list[str], settings: Decontaminate) -> list[str]:
@@ -206,6 +221,11 @@ def _present(row: Sequence[str | list[str] | None]) -> list[str]:
     text, context, choices, answer, solution = row
     parts = [*(choices or ()), answer, solution, context]  # the answer first: it has to stand near the question
     return [part for part in (text, *parts) if isinstance(part, str)]
+
+
+def _digests(files: Sequence[SourceFile]) -> list[tuple[str, str]]:
+    """Name and hash of each file; a file's name may stand for its benchmark's."""
+    return [(Path(name).name, value) for name, value in benchmarks.benchmark_digests(files).items()]
 
 
 def _background_digests(names: Sequence[str]) -> list[str]:
