@@ -23,6 +23,7 @@ SURFACE = {
     "dedup": sorted([*FILES, "--against", "--exact-only", "--keep", "--write-index"]),
     "decontaminate": sorted([*FILES, "--action", "--benchmarks"]),
     "train-scorer": ["--good", "--group", "--json", "--label", "--out", "--seed", "--text", "labelled"],
+    "label": sorted([*FILES, "--json", "--label", "--model", "--train"]),
     "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],
     "preview": ["--rows", "--source", "recipe"],
     "estimate": ["--quiet", "--rows", "--run-dir", "--source", "recipe"],

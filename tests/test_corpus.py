@@ -152,3 +152,22 @@ def test_a_recipe_without_a_read_step_cannot_take_files(tmp_path: Path) -> None:
     assert corpus.curate_recipe(["c.parquet"], tmp_path / "r.yaml").steps["a"].read is not None
     with pytest.raises(ConfigError, match="expected a recipe file"):
         corpus.curate_recipe(["c.parquet"], tmp_path / "none.yaml")
+
+
+def test_label_trains_a_labeller_and_labels_rows_with_it(tmp_path: Path) -> None:
+    said = {
+        "physics": "The force on a mass in a field with velocity and momentum {} newtons, what is its energy?",
+        "world_history": "In which year {} did the king sign the treaty that ended the war of the empires?",
+    }
+    rows = [(text.format(1000 + n), field) for n in range(30) for field, text in said.items()]
+    pl.DataFrame(rows, schema=["text", "field"], orient="row").write_parquet(tmp_path / "known.parquet")
+    done = tilth("label", "known.parquet", "--train", "labeller", "--label", "field", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy 1.000" in done.stdout
+    done = tilth("label", "known.parquet", "--model", "labeller", "--run-dir", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    labelled = pl.read_parquet(tmp_path / "out" / "curated" / "part-*.parquet").unnest("signals")
+    assert set(labelled["field"].drop_nulls()) == {"physics", "world_history"}
+    both = tilth("label", "known.parquet", cwd=tmp_path)
+    assert both.returncode == 2
+    assert "either --model" in both.stderr

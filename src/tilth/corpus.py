@@ -4,15 +4,18 @@ Each function builds a recipe, which is stored with the run like any other, and 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from tilth.base.errors import ConfigError, MissingExtra
 from tilth.base.progress import Snapshot
+from tilth.data.rows import read_rows
 from tilth.data.source import Columns, SourceSpec
 from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, NearDuplicates
+from tilth.recipe.stages.label import Label
 from tilth.recipe.stages.rules import Rules
 
 #: The step that such a recipe reads into, and the one it makes.
@@ -134,6 +137,50 @@ def _with_language(frame: Any) -> Any:
     except MissingExtra:  # signals need no language, and the report says how many rows no rule judged
         return frame
     return frame.with_columns(language=pl.coalesce("language", found))
+
+
+def label_recipe(
+    source: Sequence[str], model: str | Path, *, columns: Columns | None = None, workers: int = 0
+) -> Recipe:
+    """Discipline and field of each row, from a labeller that `train_labeller` made."""
+    stage = CurateStage(label=Label(model=str(model)))
+    return _recipe("label", source, columns, [stage], workers)
+
+
+def train_labeller(
+    files: Sequence[str], out: str | Path, *, text: str = "question", label: str | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Train a labeller on files whose rows have a label, cross-validated, and write it into the folder `out`.
+
+    `label` names the column with ids of the taxonomy; None: each file is one of the data sets whose subjects the
+    taxonomy maps. Returns the figures of both levels, each with its interval. Needs the extra `learn`.
+    """
+    from tilth.label.model import save_labels
+    from tilth.label.taxonomy.load import load_taxonomy
+    from tilth.label.train import train_labels
+
+    taxonomy = load_taxonomy()
+    examples = [one for path in files for one in _examples(path, text, label, taxonomy)]
+    trained = train_labels(examples, taxonomy, seed=seed)
+    model = save_labels(trained.model, Path(out))
+    levels = {"discipline": trained.discipline, "field": trained.field}
+    figures = {name: asdict(report) for name, report in levels.items() if report is not None}
+    return {"rows": len(examples), **figures, "left_out": trained.left_out, "model": model, "folder": str(out)}
+
+
+def _examples(path: str, text: str, label: str | None, taxonomy: Any) -> Iterator[Any]:
+    from tilth.label.subjects import subject_examples
+    from tilth.label.train import Example
+
+    frame = read_rows(Path(path))
+    if label is None:
+        yield from subject_examples(frame, taxonomy)
+        return
+    for name in (text, label):
+        if name not in frame.columns:
+            raise ConfigError(f"expected the column {name!r} in {path}; it has {', '.join(frame.columns)}.")
+    for said, named in frame.select(text, label).drop_nulls().iter_rows():
+        yield Example(text=str(said), label=str(named))
 
 
 def curate(

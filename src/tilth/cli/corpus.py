@@ -45,7 +45,7 @@ def curate(
     """Clean documents: languages, quality rules, personal data, duplicates, benchmark items; nothing drops unnamed."""
     from tilth.corpus import curate_recipe
 
-    columns = _columns(text, id_, language, licence, metadata)
+    columns = columns_of(text, id_, language, licence, metadata)
     made = curate_recipe(source, recipe, columns=columns, benchmarks=benchmarks or (), workers=workers)
     if (
         not benchmarks
@@ -54,7 +54,7 @@ def curate(
     ):
         print("no --benchmarks given: rows are not looked through for benchmark items", file=sys.stderr)
     base = Path(recipe).parent if Path(recipe).exists() else Path.cwd()
-    _run(made, run_dir, quiet, json_lines, base)
+    run_and_print(made, run_dir, quiet, json_lines, base)
 
 
 def dedup(
@@ -89,8 +89,8 @@ def dedup(
     near = NearDuplicates(
         keep=Keep(rule="first" if keep == "first" else "longest"), against=tuple(against or ()), write_index=write_index
     )
-    columns = _columns(text, id_, language, licence, metadata)
-    _run(
+    columns = columns_of(text, id_, language, licence, metadata)
+    run_and_print(
         dedup_recipe(source, columns=columns, near=near, exact_only=exact_only, workers=workers),
         run_dir,
         quiet,
@@ -120,9 +120,9 @@ def decontaminate(
 
     if action not in ("drop", "cut", "flag"):
         raise ConfigError(f"expected --action drop, cut or flag; saw {action!r}.")
-    columns = _columns(text, id_, language, licence, metadata)
+    columns = columns_of(text, id_, language, licence, metadata)
     made = decontaminate_recipe(source, benchmarks, columns=columns, action=action, workers=workers)  # type: ignore[arg-type]
-    _run(made, run_dir, quiet, json_lines)
+    run_and_print(made, run_dir, quiet, json_lines)
 
 
 def inspect(
@@ -187,7 +187,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def _columns(text: str, id_: str | None, language: str | None, licence: str | None, metadata: list[str] | None) -> Any:
+def columns_of(
+    text: str, id_: str | None, language: str | None, licence: str | None, metadata: list[str] | None
+) -> Any:
     """The mapping of columns; None where every option has its default, so that a recipe's own mapping stays."""
     from tilth.data.source import Columns
 
@@ -195,7 +197,8 @@ def _columns(text: str, id_: str | None, language: str | None, licence: str | No
     return None if columns == Columns() else columns
 
 
-def _run(recipe: Any, run_dir: Path | None, quiet: bool, json_lines: bool, base: Path | None = None) -> None:
+def run_and_print(recipe: Any, run_dir: Path | None, quiet: bool, json_lines: bool, base: Path | None = None) -> None:
+    """Run a recipe, and print its ledger and where things lie."""
     from tilth.api import run
     from tilth.view.ledger import hits_text, ledger_text
     from tilth.view.progress import Progress

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tilth.cli import corpus
+from tilth.cli import corpus, questions
 from tilth.cli.options import (
     LinesOption,
     PromptFolders,
@@ -214,7 +214,7 @@ def checks() -> None:
     print(table_text(("check", "policy", "thresholds", "measures"), rows))
 
 
-for _name, _command in corpus.COMMANDS.items():
+for _name, _command in (corpus.COMMANDS | questions.COMMANDS).items():
     app.command(_name)(_command)
 
 

@@ -16,6 +16,18 @@ def scorer_text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def labeller_text(report: Mapping[str, Any]) -> str:
+    """The report of a trained labeller: both levels, each with its interval."""
+    lines = [f"{report['rows']:,} labelled rows"]
+    for level in ("discipline", "field"):
+        if level in report:
+            lines += [f"{level}:", *(f"  {line}" for text in _classes(report[level]) for line in text.splitlines())]
+    for name, rows in report["left_out"].items():
+        lines.append(f"left out: {one_line(name)}, {rows} rows are too few to measure")
+    lines.append(f"labeller {report['folder']}   (in a recipe: - label: {{model: {report['folder']}}})")
+    return "\n".join(lines)
+
+
 def _classes(report: Mapping[str, Any]) -> Iterator[str]:
     always = f"always naming the largest class gives {report['majority']:.3f}"
     yield f"accuracy {_with_interval(report, 'accuracy')}; {always}"

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tilth.base.errors import ConfigError, SourceError
+from tilth.base.errors import ConfigError
 from tilth.base.random import seed_of
 from tilth.classify.store import save_model
 from tilth.classify.train import Training, train_classifier, train_regressor
+from tilth.data.rows import read_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,21 +50,7 @@ def read_labelled(path: Path, text: str = "text", label: str = "label", group: s
     Rows without text or label are left out. Raises `SourceError` for a file that cannot be read, `ConfigError` for a
     column that is not there.
     """
-    import polars as pl
-
-    readers: dict[str, Any] = {
-        ".parquet": pl.read_parquet,
-        ".jsonl": pl.read_ndjson,
-        ".ndjson": pl.read_ndjson,
-        ".csv": pl.read_csv,
-    }
-    read = readers.get(path.suffix.lower())
-    if read is None:
-        raise SourceError(f"expected labelled rows in .parquet, .jsonl or .csv; saw {path}.")
-    try:
-        frame: pl.DataFrame = read(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceError(f"expected labelled rows in {path}; saw: {str(error).splitlines()[0][:200]}") from error
+    frame = read_rows(path)
     for column in (text, label, *([group] if group else [])):
         if column not in frame.columns:
             raise ConfigError(f"expected a column {column!r} in {path}; saw {', '.join(frame.columns)}.")
