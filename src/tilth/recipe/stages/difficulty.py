@@ -19,6 +19,6 @@ class Difficulty(BaseModel):
     """What has a mean difficulty of its own: needed where solvers were given questions of other difficulty."""
     least_group: int = Field(50, ge=1)  # questions; smaller groups join the largest, since their mean would be noise
     anchors: dict[str, float] = Field(default_factory=dict)  # solver -> skill of an earlier fit, whose scale is kept
-    level: Literal[0.8, 0.9, 0.95, 0.99] = 0.9  # of the intervals
+    level: Literal[80, 90, 95, 99] = 90  # per cent; of the intervals
     fit_rows: int = Field(200_000, ge=10)  # questions that the fit looks at; all of them are scored by it
     hard_rate: float = Field(0.5, gt=0, le=1)  # high difficulty: D4 or D5, solved at all and at most at this rate

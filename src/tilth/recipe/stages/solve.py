@@ -24,7 +24,7 @@ class Solve(BaseModel):
     max_characters: int = Field(20_000, gt=0)  # of question, context and choices; longer ones are routed away
     text_words: int = Field(12, gt=0)  # gold answers with more words are free text, which no rule can compare
     programs: Literal["skip", "tests"] = "skip"  # tests: gold answers that are code are test code, run in the sandbox
-    level: Literal[0.8, 0.9, 0.95, 0.99] = 0.9  # of the pass rate's interval
+    level: Literal[80, 90, 95, 99] = 90  # per cent; of the pass rate's interval
 
     @model_validator(mode="after")
     def _independent(self) -> Self:

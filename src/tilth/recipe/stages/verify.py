@@ -27,7 +27,7 @@ class Verify(BaseModel):
     seed_overlap: float = Field(0.8, gt=0, le=1)  # share of the question's n-grams that its seed has
     seed_field: str = "seed_texts"  # where a row keeps the texts of its seeds: one text or a list
     language_share: float = Field(0.2, gt=0, lt=1)  # Chinese characters among letters: above it a text is Chinese
-    level: Literal[0.8, 0.9, 0.95, 0.99] = 0.9  # of the pass rate's interval
+    level: Literal[80, 90, 95, 99] = 90  # per cent; of the pass rate's interval
     rows_at_once: int = Field(200_000, ge=1)  # rows grouped at once; 200,000 with 16 answers take about 0.6 GB
 
     @model_validator(mode="after")

@@ -180,7 +180,7 @@ class SolveStage:
         if isinstance(verdict, Completion):
             said = more.get("judged")
             more["judged"] = [*(said if isinstance(said, list) else []), {"model": self._solver, **_valid(verdict)}]
-        return summed(qa.but(more=more), [*before, *answers], self._settings.level)
+        return summed(qa.but(more=more), [*before, *answers], self._settings.level / 100)
 
     def _outcome(self, unit: Unit, qa: QA, request: Request, given: list[tuple[int, Completion]]) -> Outcome:
         """The row. Its tokens are those of all calls; its request is the last answered one."""

@@ -1,0 +1,1 @@
+"""Checks, votes and measured difficulty of questions that solvers answered."""
