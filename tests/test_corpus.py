@@ -170,4 +170,4 @@ def test_label_trains_a_labeller_and_labels_rows_with_it(tmp_path: Path) -> None
     assert set(labelled["field"].drop_nulls()) == {"physics", "world_history"}
     both = tilth("label", "known.parquet", cwd=tmp_path)
     assert both.returncode == 2
-    assert "either --model" in both.stderr
+    assert "expected one of --model" in both.stderr
