@@ -646,7 +646,7 @@ def test_options_of_the_fake_server_that_are_none_are_refused_at_once() -> None:
 
 
 def test_the_table_opens_every_engine_that_needs_no_extra() -> None:
-    assert set(ENGINES) == {"extractive", "endpoint", "openvino", "xllamacpp", "fake"}
+    assert set(ENGINES) == {"extractive", "endpoint", "openvino", "xllamacpp", "scripted", "fake"}
     two = open_engines(ModelSpec(engine="endpoint", model="m", urls=("http://a", "http://b")))
     assert [member.caps.max_in_flight for member in two] == [256, 256]
     assert describe_engine(ModelSpec(engine="fake"))["name"] == "fake"

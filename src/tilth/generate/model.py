@@ -47,7 +47,7 @@ class ModelSpec(BaseModel):
         "weights",
     )
 
-    engine: Literal["extractive", "endpoint", "openvino", "xllamacpp", "fake"] = "extractive"
+    engine: Literal["extractive", "endpoint", "openvino", "xllamacpp", "scripted", "fake"] = "extractive"
     model: str | None = None  # name sent to the server, or a GGUF file, folder or Hub name for local engines
     revision: str | None = None  # commit or tag; recorded in each row
     tokenizer: str | None = None  # tokenizer.json, a folder that has one, or a Hub name; exact fitting needs it

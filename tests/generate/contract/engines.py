@@ -46,6 +46,14 @@ def extractive() -> Iterator[ModelSpec]:
     yield ModelSpec(engine="extractive")
 
 
+@contextlib.contextmanager
+def scripted() -> Iterator[ModelSpec]:
+    with tempfile.TemporaryDirectory() as folder:
+        known = Path(folder) / "known.jsonl"
+        known.write_text('{"question": "Ann had 30 clips and gave away 14. How many are left?", "answer": "16"}\n')
+        yield ModelSpec(engine="scripted", extra_body={"scripted": {"known": str(known)}})
+
+
 def local_engine(engine: str, package: str) -> Callable[[], AbstractContextManager[ModelSpec]]:
     """An engine on this machine with a small model of random weights, made on the spot."""
 
@@ -66,6 +74,7 @@ FACTORIES: dict[str, Callable[[], AbstractContextManager[ModelSpec]]] = {
     "endpoint with reasoning": endpoint_thinking,
     "fake": fake,
     "extractive": extractive,
+    "scripted": scripted,
     "openvino": local_engine("openvino", "openvino_genai"),
     "xllamacpp": local_engine("xllamacpp", "xllamacpp"),
 }
