@@ -14,7 +14,7 @@ Guarantees: what is found in a document does not depend on the documents beside 
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ from tilth.recipe.stages.decontaminate import Matching
 
 Kind = Literal["question", "question_answer", "passage"]
 
+#: Characters looked at together: enough to make a call of NumPy cheap, and some 50 MB of arrays.
+_AT_ONCE = 1 << 20
 #: Tokens of a window of a long document; windows overlap by half, so this is twice the longest unit found whole.
 _WINDOW = 8192
 #: More places of a unit's n-grams in one window than this are one text repeated; the first are as good as all.
@@ -69,12 +71,26 @@ class _Place:
 
 def find_matches(texts: Sequence[str], index: Index, matching: Matching) -> list[Match]:
     """Every item found in every text, in the order of the texts; the surest first within one."""
-    tokens = tokenise(texts)
-    hits = _hits(tokens, index, matching)
     found: list[Match] = []
-    for document, units in _candidates(hits, tokens, index, matching):
-        found += _document(document, units, hits, tokens, index, matching)
+    for first, last in _blocks(texts):
+        tokens = tokenise(texts[first:last])
+        hits = _hits(tokens, index, matching)
+        for document, units in _candidates(hits, tokens, index, matching):
+            matches = _document(document, units, hits, tokens, index, matching)
+            found += [replace(match, document=match.document + first) for match in matches]
     return found
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """First and one past the last text of each block of about `_AT_ONCE` characters."""
+    first, size = 0, 0
+    for number, text in enumerate(texts):
+        if size and size + len(text) > _AT_ONCE:
+            yield first, number
+            first, size = number, 0
+        size += len(text)
+    if first < len(texts):
+        yield first, len(texts)
 
 
 def _hits(tokens: Tokens, index: Index, matching: Matching) -> _Hits:
