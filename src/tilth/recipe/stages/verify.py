@@ -16,7 +16,7 @@ class Verify(BaseModel):
     # the vote
     least_answers: int = Field(3, ge=1)  # answers below which nothing is decided
     least_share: float = Field(1 / 3, gt=0, le=1)  # of all answers, that the first must have
-    least_lead: int = Field(2, ge=1)  # votes that the first must have over the second
+    least_lead: int = Field(1, ge=1)  # votes that the first must have over the second; 1: plurality, as LongCat votes
     adopt: bool = True  # a question without an answer takes the one that won
     pass_rate_above: float | None = Field(None, ge=0, lt=1)  # keep pass rates above this
     pass_rate_at_most: float | None = Field(None, gt=0, le=1)  # and up to this

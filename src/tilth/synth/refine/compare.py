@@ -127,7 +127,7 @@ def merged(before: QA, refined: Refined, changed: tuple[str, ...]) -> QA:
         before=_version(before),
         more=more,
     )
-    if before.verdict == "verified" and before.answer and "question" not in changed:
+    if before.verdict == "verified" and before.answer and not before.choices:
         after = after.but(answer=before.answer)  # equal in meaning, and it is what was verified
     return after.but(**dict.fromkeys(MEASURED)) if {"question", "answer"} & set(changed) else after
 

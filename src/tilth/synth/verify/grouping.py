@@ -43,7 +43,11 @@ def decide(parts: Sequence[str], folder: Path, rows_at_once: int) -> None:
         ranges = max(1, -(-total // rows_at_once))
         for number in range(ranges):
             low, high = (f"{(1 << 32) * bound // ranges:08x}" for bound in (number, number + 1))
-            within = pl.col("hash") >= low if number == ranges - 1 else pl.col("hash").is_between(low, high, "left")
+            within = (
+                pl.col("hash") >= pl.lit(low)
+                if number == ranges - 1
+                else pl.col("hash").is_between(pl.lit(low), pl.lit(high), "left")
+            )
             _write(_decided(rows.filter(within).collect()), paths, folder, number)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise CorruptData(
