@@ -20,6 +20,9 @@ from tilth.recipe.stages.annotate import Annotate
 from tilth.stage import Document, Outcome
 
 TAXONOMY = load_taxonomy()
+_NAMES = st.sampled_from(["difficulty", "grade", "discipline", "field"])
+_VALUES = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20) | st.lists(st.integers())
+_REPLIES = st.text(alphabet=st.characters(), max_size=200) | st.builds(json.dumps, st.dictionaries(_NAMES, _VALUES))
 
 
 def vote(**changes: Any) -> str:
@@ -147,7 +150,7 @@ def test_the_shipped_anchors_rise_from_1_to_10_in_both_languages() -> None:
     assert all(any("一" <= sign <= "鿿" for sign in problem) for _, problem in problems["zh"])
 
 
-@given(st.text(alphabet=st.characters(), max_size=200) | st.builds(json.dumps, st.dictionaries(st.sampled_from(["difficulty", "grade", "discipline", "field"]), st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20) | st.lists(st.integers()))))  # fmt: skip
+@given(_REPLIES)
 @settings(max_examples=100, deadline=None)
 def test_any_reply_is_a_vote_or_none(said: str) -> None:
     rated = read_rating(said, TAXONOMY)

@@ -21,7 +21,7 @@ from tilth.synth.difficulty.stage import SIGNALS, build
 def rows_of(
     count: int, panels: dict[str, dict[str, float]], k: int, seed: int = 1
 ) -> tuple[list[tuple[str, str]], list[float]]:
-    """Questions of known difficulty; each panel of (solver: skill) answers its share. Rubric scores follow, with noise."""
+    """Questions of known difficulty; each panel of (solver: skill) answers its share. Rubric scores follow, noisily."""
     draw, rows, planted = random.Random(seed), [], []
     for number in range(count):
         hard = draw.gauss(0, 1.5)

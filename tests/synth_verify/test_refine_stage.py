@@ -171,7 +171,10 @@ def test_a_second_try_is_told_what_was_wrong() -> None:
 
 
 def test_latex_with_single_backslashes_is_read_as_it_was_meant() -> None:
-    said = r'Here: {"note":"", "question":"What is \(\frac{1}{2}+\theta\)?","answer":"$\\frac12+\\theta$","solution":"a\nb"}'
+    said = (
+        r'Here: {"note":"", "question":"What is \(\frac{1}{2}+\theta\)?",'
+        r'"answer":"$\\frac12+\\theta$","solution":"a\nb"}'
+    )
     found = read(said, QA(question="What is a half?", answer="x"), 1000)
     assert isinstance(found, Refined)
     assert found.question == r"What is \(\frac{1}{2}+\theta\)?"
@@ -179,7 +182,11 @@ def test_latex_with_single_backslashes_is_read_as_it_was_meant() -> None:
     assert found.solution == "a\nb"
 
 
-@given(st.text(alphabet=st.characters(), max_size=200) | st.builds(json.dumps, st.dictionaries(st.sampled_from(["question", "answer", "choices", "solution", "changed", "note", "unanswerable"]), st.none() | st.booleans() | st.floats() | st.text(max_size=30) | st.lists(st.text(max_size=5), max_size=3))))  # fmt: skip
+_NAMES = st.sampled_from(["question", "answer", "choices", "solution", "changed", "note", "unanswerable"])
+_VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=30) | st.lists(st.text(max_size=5), max_size=3)
+
+
+@given(st.text(alphabet=st.characters(), max_size=200) | st.builds(json.dumps, st.dictionaries(_NAMES, _VALUES)))
 @settings(max_examples=100, deadline=None)
 def test_any_reply_is_read_or_named(said: str) -> None:
     for choices in (None, ("a", "b")):

@@ -258,7 +258,7 @@ def test_pass_rates_outside_the_range_are_dropped_by_name(tmp_path: Path) -> Non
             *answers_of(*"abcdefgh"[right:], correct=False, model="n"),
         ]
         rows.append((f"How much is six times seven, case {right}?", json.dumps({"answer": "42", "answers": answers})))
-    only_rates = {name: "keep" for name in ("never_solved", "no_majority", "contradicted")}
+    only_rates = dict.fromkeys(("never_solved", "no_majority", "contradicted"), "keep")
     stage = build(Verify(pass_rate_above=0.125, pass_rate_at_most=0.75, actions=only_rates), 0)
     reasons = through(stage, {"p": frame_of_rows(rows)}, tmp_path)["reason"].to_list()
     assert reasons == ["pass_rate_too_low"] * 2 + [None] * 5 + ["pass_rate_too_high"] * 2
@@ -290,11 +290,18 @@ def test_names_of_reasons_that_do_not_exist_are_refused() -> None:
     assert list(build(Verify(), 0).reasons) == [name for name, (_, does) in CATALOGUE.items() if does == "drop"]
 
 
-_JSON = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=8), lambda one: st.lists(one, max_size=4) | st.dictionaries(st.sampled_from(["id", "model", "final", "correct", "how", "finish_reason", "x"]), one, max_size=6), max_leaves=12)  # fmt: skip
-_NAMES = st.sampled_from(["answer", "choices", "answers", "judged", "language", "seed_texts", "solution", "context", "pass_rate"])  # fmt: skip
+_KEYS = st.sampled_from(["id", "model", "final", "correct", "how", "finish_reason", "x"])
+_PLAIN = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=8)
+_JSON = st.recursive(
+    _PLAIN, lambda one: st.lists(one, max_size=4) | st.dictionaries(_KEYS, one, max_size=6), max_leaves=12
+)
+_NAMES = st.sampled_from(
+    ["answer", "choices", "answers", "judged", "language", "seed_texts", "solution", "context", "pass_rate"]
+)
+_TEXTS = st.text(alphabet=st.characters(codec="utf-8"), max_size=60)
 
 
-@given(st.lists(st.tuples(st.text(alphabet=st.characters(codec="utf-8"), max_size=60), st.dictionaries(_NAMES, _JSON, max_size=6)), max_size=4))  # fmt: skip
+@given(st.lists(st.tuples(_TEXTS, st.dictionaries(_NAMES, _JSON, max_size=6)), max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_any_row_ends_in_one_state(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, Any]]) -> None:
     stage = build(Verify(), 0)
