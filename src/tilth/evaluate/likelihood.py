@@ -52,7 +52,7 @@ def why_not(model: ModelSpec) -> str | None:
     if model.engine != "endpoint":
         return f"the engine {model.engine} gives no log-probabilities of a prompt"
     if model.api != "completions":
-        return "the chat API gives no log-probabilities of a prompt; set api: completions"
+        return "the chat API gives no log-probabilities of a prompt; set api: completions, or completions: true"
     return None
 
 

@@ -51,6 +51,7 @@ class ProbeSettings(BaseModel):
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=2048)
     prompt_folders: tuple[str, ...] = ()
     likelihood: bool = True  # where the engine gives log-probabilities of a prompt
+    completions: bool = False  # ask for likelihoods by the completions API of a server that answers by chat
     name: str | None = None  # of the model in results; None: the model's own
     step: int = Field(0, ge=0)  # optimiser steps of the checkpoint
     seed: int = Field(0, ge=0)
@@ -75,12 +76,13 @@ def probe(
     run_recipe(recipe, run_dir, run_dir, options=Options(budget=settings.budget), on_snapshot=on_snapshot)
     rows, missing = _scored(run_dir / "answers", probe_set)
     lacking = {} if any(row["metric"] == "acc" for row in rows) else {"acc": "no answer could be judged"}
-    if settings.likelihood and why_not(model) is None:
-        more, why = measure_likelihood(model, run_dir, settings.seed, _places(probe_set), settings.budget)
+    scorer = model.model_copy(update={"api": "completions"}) if settings.completions else model
+    if settings.likelihood and why_not(scorer) is None:
+        more, why = measure_likelihood(scorer, run_dir, settings.seed, _places(probe_set), settings.budget)
         rows += more
         lacking |= why
     else:
-        why_none = why_not(model) or "switched off"
+        why_none = why_not(scorer) or "switched off"
         lacking |= dict.fromkeys(("choice_acc", "gold_bpb"), why_none)
     results = ProbeResults(
         model=settings.name or model.model or model.engine,

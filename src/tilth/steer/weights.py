@@ -181,20 +181,24 @@ def share_out(gains: Sequence[float], floor: float, cap: float) -> list[float]:
     least, most = floor / count, min(1.0, cap / count)
     if not any(gains):
         return [1 / count] * count
+    top = max(gains)
     extra = [0.0] * count
     rest, room = 1 - floor, most - least
-    while rest > 1e-12:
-        open_ = [index for index in range(count) if extra[index] < room - 1e-12]
-        if not open_:  # rounding alone: count * most is at least 1
+    for _ in range(2 * count):  # each turn fills up a cell or ends; the gains may run out once on the way
+        open_ = [index for index in range(count) if extra[index] < room]
+        if not open_ or rest <= 0:
             break
-        weight = {index: gains[index] for index in open_}
-        if not any(weight.values()):
-            weight = dict.fromkeys(open_, 1.0)
+        # a gain of a billionth of the greatest is none
+        weight = {index: gains[index] / top for index in open_ if gains[index] > 1e-9 * top}
+        weight = weight or dict.fromkeys(open_, 1.0)
         total = math.fsum(weight.values())
-        given = {index: min(room - extra[index], rest * weight[index] / total) for index in open_}
-        for index, more in given.items():
-            extra[index] += more
-        rest -= math.fsum(given.values())
+        if all(rest * own / total <= room - extra[index] for index, own in weight.items()):
+            for index, own in weight.items():
+                extra[index] += rest * own / total
+            break
+        for index, own in weight.items():
+            extra[index] = min(room, extra[index] + rest * own / total)
+        rest = 1 - floor - math.fsum(extra)
     return [least + more for more in extra]
 
 
