@@ -201,7 +201,7 @@ def _with_choices(texts: Mapping[str, str], given: Any, expected: Expected) -> P
 
 def _picked(answer: str, choices: Sequence[str]) -> str:
     """The letters that an answer names; "" where its letter and its text ("B. Paris") name two different ones."""
-    letters = letters_of(answer, choices)
+    letters = letters_of(answer.upper() if len(answer) <= 3 else answer, choices) or letters_of(answer, choices)
     label = _LABEL.match(answer)
     if letters or label is None:
         return "".join(sorted(letters))

@@ -191,7 +191,7 @@ class ByGrades:
         if self._cells is None:
             return None
         for name in (seed.asked.discipline, seed.qa.field, seed.qa.discipline, seed.qa.subject, "*"):
-            if name in self._cells:
+            if name is not None and name in self._cells:
                 return self._cells[name]
         return None
 
