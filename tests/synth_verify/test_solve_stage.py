@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from panel_help import asked, document, fields
 from pydantic import ValidationError
 
+import tilth.prompts
+from tilth.answers.reply import object_in
 from tilth.base.errors import EngineError, Interrupted
 from tilth.generate.request import Completion
 from tilth.recipe.stages.solve import Solve
@@ -197,3 +200,36 @@ def test_any_reply_is_judged_and_never_raises(reply: str, answer: str) -> None:
     final = final_of(reply, options or ())
     assert final is None or (0 < len(final) <= 400 and final.encode())
     assert judged(reply, final, gold)[0] in (True, False, None)
+
+
+def test_a_users_prompt_of_the_same_name_stands_in_front_of_the_shipped_one(tmp_path: Path) -> None:
+    shipped = Path(tilth.prompts.__file__).parent / "solve" / "solve.md"
+    own = tmp_path / "mine" / "solve.md"
+    own.parent.mkdir()
+    own.write_text(shipped.read_text(encoding="utf-8").replace("Finish with one last line", "Close with one line"))
+    seen = []
+    stage = build(Solve(k=1, prompt_folders=(str(tmp_path),)), 1)
+    asked(stage, [TRAIN], lambda request, call: seen.append(request) or "Answer: 450 km")
+    assert "Close with one line" in seen[0].messages[-1][1]
+    assert stage.identity.by_prompt["solve"] != build(Solve(k=1), 1).identity.by_prompt["solve"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('Let me think {of x}.\n```json\n{"a": "b"}\n```', {"a": "b"}),
+        ('I weigh {"x"} first. {"a": "\\\\frac{1}{2}"} done', {"a": "\\frac{1}{2}"}),
+        (r'{"a": "\times \( x \) \u00e9 \n end"}', {"a": "\\times \\( x \\) \u00e9 \n end"}),
+        ('{"a": "cut o', None),
+        ("[1, 2]", None),
+        ("", None),
+    ],
+)
+def test_the_object_of_a_reply_is_found_whatever_stands_around_it(reply: str, found: dict[str, object] | None) -> None:
+    assert object_in(reply) == found
+
+
+def test_hostile_replies_are_read_in_bounded_time() -> None:
+    for reply in ('{"' * 100_000, "{" * 200_000 + "}", '{"a":' * 30_000 + "}" * 30_000, "\\" * 300_000):
+        assert object_in(reply) is None or isinstance(object_in(reply), dict)

@@ -72,11 +72,11 @@ def solved(count: int, skill: float, k: int, seed: int, name: str = "panel") -> 
 
 @pytest.mark.parametrize(("skill", "k"), [(0.7, 8), (0.85, 8), (0.6, 16)])
 def test_planted_wrong_answers_are_caught_and_good_ones_stay(skill: float, k: int, tmp_path: Path) -> None:
-    frame, planted = solved(400, skill, k, seed=7)
+    frame, planted = solved(320, skill, k, seed=7)
     out = through(build(Verify(), 0), {"part-00000": frame}, tmp_path)
     kept = (out["reason"].is_null() & (out["verdict"] == "verified")).to_list()
     caught = sum(bad and not good for bad, good in zip(planted, kept, strict=True)) / sum(planted)
-    lost = sum(not bad and not good for bad, good in zip(planted, kept, strict=True)) / (400 - sum(planted))
+    lost = sum(not bad and not good for bad, good in zip(planted, kept, strict=True)) / (320 - sum(planted))
     assert caught >= 0.95
     assert lost <= 0.05
     assert set(out["reason"].drop_nulls()) <= {"contradicted", "no_majority", "never_solved"}

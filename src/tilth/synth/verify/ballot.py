@@ -5,6 +5,7 @@ answers, those that state none included, and a least lead over the next. Guarant
 nothing; never raises because of what an answer holds.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,13 +14,17 @@ from tilth.answers.vote import vote
 from tilth.base.errors import MissingExtra
 from tilth.data.qa import QA
 from tilth.recipe.stages.verify import Verify
-from tilth.synth.solve.answers import Gold, judged
+from tilth.synth.solve.answers import MOST_FINAL, Gold, judged
 
 #: Raise it when the same answers would give another verdict.
 VERSION = 1
 #: Gold answers with more words are free text: the solve stage compares none of those it was told are free text, and
 #: what it has compared stays compared.
 _TEXT_WORDS = 12
+#: Answers that are counted: two panels of the largest k. Each is compared with each other one that says another thing.
+_MOST_ANSWERS = 512
+#: Different texts that are compared with each other, the most common ones: 64 take 2,000 comparisons, below a second.
+_MOST_DISTINCT = 64
 #: What solvers write where a question has no answer, as the prompts ask for it.
 _UNANSWERABLE = ("unanswerable", "无法回答")
 
@@ -47,7 +52,8 @@ def merged_answers(lists: Sequence[Any]) -> list[dict[str, Any]]:
         for item in answers if isinstance(answers, list) else ():
             if isinstance(item, dict) and isinstance(item.get("id"), str):
                 found.setdefault(item["id"], item)
-    return sorted(found.values(), key=lambda item: (str(item.get("model")), item["id"]))
+    ordered = sorted(found.values(), key=lambda item: (str(item.get("model")), item["id"]))
+    return ordered[:_MOST_ANSWERS]
 
 
 def cast(qa: QA, answers: list[dict[str, Any]], settings: Verify, again: bool) -> Ballot:
@@ -132,9 +138,13 @@ def _gives_up(answer: str) -> bool:
 
 def _clusters(finals: Sequence[str | None], gold: Gold) -> list[tuple[str, int]]:
     """Answers that say the same and how many, the most first; ties by text. Those that state none are left out."""
-    texts = sorted(final for final in finals if isinstance(final, str) and final.strip())
+    texts = sorted(final for final in finals if isinstance(final, str) and 0 < len(final.strip()) <= MOST_FINAL)
     if not texts:
         return []
+    counted = Counter(texts)
+    if len(counted) > _MOST_DISTINCT:
+        common = {text for text, _ in counted.most_common(_MOST_DISTINCT)}
+        texts = [text for text in texts if text in common]
     kind = "choice" if gold.options else gold.kind if gold.kind != "code" else "text"
     try:
         found = vote(texts, kind, gold.options)
@@ -151,7 +161,8 @@ def _check(given: list[dict[str, Any]], gold: Gold, again: bool) -> None:
             continue
         if gold.kind is None and not again:
             continue  # the solve stage said why it could not be compared
-        final = item.get("final") if isinstance(item.get("final"), str) else None
+        final = item.get("final")
+        final = final if isinstance(final, str) and len(final) <= MOST_FINAL else None
         if final not in seen:
             seen[final] = judged(final or "", final, gold)
         item["correct"], item["how"] = seen[final]
