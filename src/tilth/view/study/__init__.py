@@ -1,0 +1,1 @@
+"""Pages and terminal words of studies: plans, verdicts, published results."""

@@ -1,0 +1,165 @@
+"""The report of a study: `report.json` with every number and `report.html` that opens offline, from stored results.
+
+Nothing but the tables of results (and a study file for costs and published scores) is read, so the same command gives
+the same bytes. Costs the statistics and some milliseconds; a page of 100 arms x 12 tasks is about 200 kB.
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.base.errors import ConfigError
+from tilth.base.files import write_bytes, write_json
+from tilth.data.results import read_results
+from tilth.study.design import Study
+from tilth.study.design_published import published_scores
+from tilth.study.plan import planned_differences
+from tilth.study.plan_costs import arm_costs
+from tilth.study.statistics.bootstrap import SeedNoise
+from tilth.study.statistics.report import Question, between_sizes, plain, study_statistics
+from tilth.study.statistics.scores import HIGHER_IS_BETTER, Selection, load_scores
+from tilth.study.statistics.settings import StatisticsSettings
+from tilth.view.study.page import page
+from tilth.view.study.sections import head, sections
+
+FORMAT = 1  # of report.json
+#: Which metric decides where none is named: smooth ones first, since they tell small models apart (docs/study.md).
+PREFERRED = ("gold_bpb", "norm_prob_gold", "bpb", "acc_bytes", "acc", "exact_match", "f1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a report is asked. The first of `metrics` decides, the others stand beside it; none: the first preferred."""
+
+    results: tuple[Path, ...]
+    baseline: str
+    metrics: tuple[str, ...] = ()
+    form: str | None = None
+    size: str | None = None
+    checkpoints: int = 1
+    categories: Mapping[str, str] | None = None
+    noise: SeedNoise | None = None
+    settings: StatisticsSettings = field(default_factory=StatisticsSettings)
+    study: Study | None = None
+    study_path: str | None = None
+    title: str = "study"
+
+
+def write_report(asked: Asked, out: Path) -> dict[str, Any]:
+    """Write `report.json` and `report.html` into `out`; returns the report.
+
+    Raises `SourceError` for a missing table and `ConfigError` where the question does not fit it.
+    """
+    report = build_report(asked)
+    write_json(out / "report.json", report)
+    write_bytes(out / "report.html", report_page(report))
+    return report
+
+
+def report_page(report: Mapping[str, Any]) -> bytes:
+    """The page of a report, from `report.json` alone."""
+    return page(f"{report['title']}: verdicts", head(report), sections(report))
+
+
+def build_report(asked: Asked) -> dict[str, Any]:
+    """All that the page shows, as plain JSON types."""
+    about = read_results(asked.results)
+    metrics = asked.metrics or _default_metric(about)
+    found = [_statistics(asked, metric) for metric in metrics]
+    size = found[0]["size"]
+    report = {
+        "format": FORMAT,
+        "title": asked.title,
+        "primary": found[0],
+        "others": found[1:],
+        "higher_is_better": HIGHER_IS_BETTER.get(metrics[0], True),
+        "rows": about.num_rows,
+        "transfer": _transfer(asked, metrics[0], size, about),
+        "costs": _costs(asked.study, size),
+        "published": _published(asked.study, size),
+        "differences": None if asked.study is None else [asdict(one) for one in planned_differences(asked.study)],
+        "command": command(asked, metrics),
+    }
+    return {name: plain(value) for name, value in report.items()}
+
+
+def command(asked: Asked, metrics: tuple[str, ...]) -> str:
+    """The command that makes the report again from the stored results."""
+    parts = ["tilth", "study", "report", *map(str, asked.results), "--baseline", asked.baseline]
+    for metric in metrics:
+        parts += ["--metric", metric]
+    given = {"--form": asked.form, "--size": asked.size, "--study": asked.study_path}
+    for name, value in given.items():
+        parts += [name, value] if value is not None else []
+    settings, usual = asked.settings, StatisticsSettings()
+    parts += ["--checkpoints", str(asked.checkpoints)] if asked.checkpoints != 1 else []
+    parts += ["--margin", f"{settings.margin!r}"] if settings.margin is not None else []
+    parts += ["--pool-seeds"] if settings.pool_seeds else []
+    parts += ["--no-gate"] if not settings.apply_gate else []
+    parts += ["--aggregate", settings.aggregate] if settings.aggregate != usual.aggregate else []
+    return shlex.join([*parts, "--out", "FOLDER"])
+
+
+def _statistics(asked: Asked, metric: str) -> dict[str, Any]:
+    settings = asked.settings
+    if metric != (asked.metrics or (metric,))[0] and settings.margin is not None:
+        settings = settings.model_copy(update={"margin": None})  # a margin is in the units of the first metric
+    question = Question(baseline=asked.baseline, selection=_selection(asked, metric), noise=asked.noise)
+    return study_statistics(asked.results, question, settings)
+
+
+def _selection(asked: Asked, metric: str, size: str | None = None) -> Selection:
+    return Selection(
+        metric=metric,
+        form=asked.form,
+        size=size or asked.size,
+        checkpoints=asked.checkpoints,
+        categories=asked.categories,
+    )
+
+
+def _default_metric(about: pa.Table) -> tuple[str, ...]:
+    there = _words(about, "metric")
+    found = [name for name in PREFERRED if name in there]
+    if not found:
+        raise ConfigError(f"expected a metric that tilth knows; the table has {', '.join(there)}. Name one.")
+    return (found[0],)
+
+
+def _words(about: pa.Table, column: str) -> list[str]:
+    return sorted(str(word) for word in pc.unique(about[column].cast(pa.string())).to_pylist())
+
+
+def _transfer(asked: Asked, metric: str, size: str, about: pa.Table) -> list[dict[str, Any]]:
+    """How the order of arms at each other size agrees with that at the report's; sizes that cannot be are left out."""
+    found = []
+    chosen = load_scores(asked.results, _selection(asked, metric, size))
+    for other in _words(about, "size"):
+        if other == size:
+            continue
+        try:
+            found.append(asdict(between_sizes(load_scores(asked.results, _selection(asked, metric, other)), chosen)))
+        except ConfigError:  # too few arms in common, or nothing evaluated with this metric there
+            continue
+    return found
+
+
+def _costs(study: Study | None, size: str) -> dict[str, Any] | None:
+    """What one model by each arm's recipe costs; None without a study file, prices, or this size in it."""
+    if study is None or size not in study.sizes:
+        return None
+    by_arm = {arm: money for arm, money in arm_costs(study, size).items() if money is not None}
+    currency = study.hardware.price.currency if study.hardware.price else "money"
+    return {"currency": currency, "by_arm": by_arm} if by_arm else None
+
+
+def _published(study: Study | None, size: str) -> dict[str, Any] | None:
+    if study is None or size not in study.sizes:
+        return None
+    found = {arm: asdict(one) for arm, one in published_scores(study, size).items()}
+    return found or None
