@@ -14,17 +14,17 @@ from tilth.base.errors import ConfigError
 from tilth.base.files import read_json, write_json
 from tilth.cost import Price, load_price
 from tilth.frames import CorpusStage, FrameStage
-from tilth.recipe import GENERATIONS, Generation, Recipe, Step
+from tilth.recipe import Generation, Recipe, Step
+from tilth.recipe.paths import STEP_FOLDERS, resolve_paths
 from tilth.stage import GenerationStage
 
-_PACKAGE = "package://"
 #: Operation in a recipe -> "module:function" that builds the stage from its settings and the recipe's seed.
 STAGES = {
     "rephrase": "tilth.synth.rephrase:build",
     "synthesize": "tilth.synth.questions.stage:build",
     "refine": "tilth.synth.refine.stage:build",
     "solve": "tilth.synth.solve.stage:build",
-    "annotate": "tilth.label.annotate:build",
+    "annotate": "tilth.label.annotate_stage:build",
 }
 #: Stage of a curate step -> "module:function" that builds it from its settings and the recipe's seed.
 CURATION = {
@@ -42,15 +42,13 @@ CURATION = {
     "repeated_text": "tilth.curate.repeats.stage:build",
     "decontaminate": "tilth.curate.decontaminate.stage:build",
     "quotas": "tilth.curate.sources.quotas:build",
+    "probe_items": "tilth.steer.exclude:build",
+    "select": "tilth.steer.select:build",
+    "link": "tilth.synth.linking.stage:build",
+    "verify": "tilth.synth.verify.stage:build",
+    "difficulty": "tilth.synth.difficulty.stage:build",
+    "layouts": "tilth.synth.layouts.stage:build",
 }
-#: Settings of stages that name files: taken from the recipe's own folder, like everything else in it.
-_FILES = {
-    "decontaminate": ("benchmarks", "probe", "background"),
-    "near_duplicates": ("against",),
-    "semantic_duplicates": ("cache",),
-}
-#: Settings that name a file or something else, such as a Hub model: a file where there is one.
-_MAYBE_FILES = {"score": ("scorer",), "label": ("model", "taxonomy"), "rules": ("bad_words",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,41 +106,6 @@ def make_plan(recipe: Recipe, base: Path, run_dir: Path) -> Plan:
     return Plan(recipe=resolve_paths(recipe, base.resolve()), run_dir=run_dir.resolve())
 
 
-def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with each local path absolute, so that the stored copy runs again from any folder."""
-    value = recipe.model_dump(mode="json", by_alias=True)
-    for step in value["steps"].values():
-        if step["read"]:
-            step["read"]["source"] = [_absolute(item, base) for item in step["read"]["source"]]
-        for item in step["curate"] or ():
-            _resolve_stage(item, base)
-        for settings in (step[kind] for kind in GENERATIONS if step[kind]):
-            settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
-            model = settings["model"]
-            for key in ("model", "tokenizer"):
-                if model[key] and (base / model[key]).exists():
-                    model[key] = _absolute(model[key], base)
-    if value["execution"]["prices"]:
-        value["execution"]["prices"] = _absolute(value["execution"]["prices"], base)
-    return Recipe.model_validate(value)
-
-
-def _resolve_stage(item: dict[str, Any], base: Path) -> None:
-    """Make the paths in one stage of a curate step absolute, in place."""
-    for name, settings in item.items():
-        if settings is None:
-            continue
-        for key in _FILES.get(name, ()):
-            value = settings[key]
-            if isinstance(value, str):
-                settings[key] = _absolute(value, base)
-            elif value is not None:
-                settings[key] = [_absolute(path, base) for path in value]
-        for key in _MAYBE_FILES.get(name, ()):
-            if settings[key] and (base / settings[key]).exists():
-                settings[key] = _absolute(settings[key], base)
-
-
 def save_plan(plan: Plan) -> Path:
     """Write the plan for workers; returns its path."""
     path = plan.run_dir / "plan.json"
@@ -173,7 +136,7 @@ def load_curation(plan: Plan, step: str) -> tuple[CurationStage, ...]:
     stages = []
     for number, item in enumerate(plan.step(step).curate or (), start=1):
         build = cast("Callable[[Any, int], FrameStage | CorpusStage]", _function(CURATION[item.name]))
-        stage = build(item.settings, plan.recipe.seed)
+        stage = build(_with_folders(plan, item.name, item.settings), plan.recipe.seed)
         if not callable(stage) and not hasattr(stage, "gather"):
             raise ConfigError(
                 f"expected {CURATION[item.name]} to build a stage with a call or with gather, decide and apply; saw "
@@ -183,14 +146,16 @@ def load_curation(plan: Plan, step: str) -> tuple[CurationStage, ...]:
     return tuple(stages)
 
 
+def _with_folders(plan: Plan, name: str, settings: Any) -> Any:
+    """Settings in which a step of the recipe is named have the folder of its dataset instead."""
+    known = plan.recipe.steps
+    changes = {
+        key: tuple(str(plan.folder(item)) if item in known else item for item in getattr(settings, key))
+        for key in STEP_FOLDERS.get(name, ())
+    }
+    return settings.model_copy(update=changes) if changes else settings
+
+
 def _function(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
-
-
-def _absolute(path: str, base: Path) -> str:
-    if path.startswith(_PACKAGE):  # files that ship with tilth, such as the demo's documents
-        return str(Path(__file__).parent / path.removeprefix(_PACKAGE))
-    if "://" in path or Path(path).is_absolute():
-        return path
-    return str(base / path)

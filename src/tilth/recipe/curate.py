@@ -5,15 +5,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tilth.recipe.stages.decontaminate import Decontaminate
+from tilth.recipe.stages.difficulty import Difficulty
 from tilth.recipe.stages.duplicates import ExactDuplicates, NearDuplicates, RepeatedText
 from tilth.recipe.stages.label import Label
 from tilth.recipe.stages.language import Language
+from tilth.recipe.stages.layouts import Layouts
+from tilth.recipe.stages.link import Link
 from tilth.recipe.stages.pii import Pii
 from tilth.recipe.stages.questions import QuestionDuplicates, Questions
 from tilth.recipe.stages.rules import Rules
 from tilth.recipe.stages.score import Score
+from tilth.recipe.stages.select import ProbeItems, Select
 from tilth.recipe.stages.semantic import SemanticDuplicates
 from tilth.recipe.stages.sources import Licences, Quotas
+from tilth.recipe.stages.verify import Verify
 
 
 class CurateStage(BaseModel):
@@ -35,6 +40,12 @@ class CurateStage(BaseModel):
     repeated_text: RepeatedText | None = None
     decontaminate: Decontaminate | None = None
     quotas: Quotas | None = None
+    probe_items: ProbeItems | None = None
+    select: Select | None = None
+    link: Link | None = None
+    verify: Verify | None = None
+    difficulty: Difficulty | None = None
+    layouts: Layouts | None = None
 
     @model_validator(mode="before")
     @classmethod

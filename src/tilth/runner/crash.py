@@ -23,8 +23,8 @@ from tilth.base.random import stream
 from tilth.data.dataset import file_digest
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import Handle, spawn
-from tilth.plan import resolve_paths
 from tilth.recipe import GENERATIONS, Budget, Execution, Recipe, Step, dump_recipe
+from tilth.recipe.paths import resolve_paths
 from tilth.runner.session import read_ledger
 from tilth.runner.verify import verify_run
 
