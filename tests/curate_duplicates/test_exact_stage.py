@@ -1,5 +1,6 @@
 """Exact duplicates: what counts as the same, which one stays, and that nothing depends on the cut into parts."""
 
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.base.errors import ConfigError, CorruptData
+from tilth.curate.exact import normal
 from tilth.curate.exact import stage as exact_stage
-from tilth.curate.exact.stage import Exact, build, hash_texts
+from tilth.curate.exact.normal import hash_texts
+from tilth.curate.exact.stage import Exact, build
 from tilth.frames import make_frame
-from tilth.recipe.stages.duplicates import ExactDuplicates, Keep
+from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, Level
 
 
 def run(stage: Exact, frames: list[pl.DataFrame], folder: Path) -> pl.DataFrame:
@@ -131,3 +134,23 @@ def test_counts_add_up(tmp_path: Path) -> None:
     out = run(stage, [make_frame(["a"] * 5 + ["b"])], tmp_path)
     assert stage.counts(out) == {"exact_duplicates": 4}
     assert set(out["reason"].drop_nulls()) <= set(stage.reasons)
+
+
+@pytest.mark.parametrize("level", ["space", "case", "letters"])
+@pytest.mark.parametrize("piece", ["Éa  b\n", "\ufdfa x ", "e\u0301\u0316 ", "中文字 ", "\t\n "])
+def test_a_text_in_pieces_has_the_hash_of_the_whole(level: Level, piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f" {piece * 400} end"
+    whole = hash_texts([text], level).tobytes()
+    for size in (40, 41, 97):
+        monkeypatch.setattr(normal, "LONG", size)
+        monkeypatch.setattr(normal, "_NEAR", 30)
+        assert hash_texts([text], level).tobytes() == whole
+
+
+@pytest.mark.parametrize("level", ["space", "case", "letters"])
+def test_a_run_of_combining_marks_takes_linear_time_and_the_usual_form(level: Level) -> None:
+    text = "e\u0301 " + "a\u0316\u0301" * 3 + "\ufdfa" + "o\u0301\u0316" + "\u0316\u0301" * 40 + " x"
+    assert hash_texts([text], level).tobytes() == hash_texts([unicodedata.normalize("NFKC", text)], level).tobytes()
+    hash_texts(["e" + "\u0301\u0316" * 250_000], level)  # by Python's own normal form, several minutes
+    one, other = "z " + "\u0301\u0316" * 50, "z " + "\u0316\u0301" * 50
+    assert hash_texts([one], level).tobytes() == hash_texts([other], level).tobytes()

@@ -6,12 +6,9 @@ about 150 MB whatever the input's size, plus 4 bytes a document and 100 a docume
 docs/duplicates.md.
 """
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,42 +25,14 @@ from tilth.curate.exact.clusters import (
     write_decisions,
 )
 from tilth.curate.exact.groups import Groups
+from tilth.curate.exact.normal import hash_texts
 from tilth.curate.exact.rows import Layout, lay_out, measured, rows_path, scratch, write_rows
 from tilth.curate.exact.runs import SLICE_ENTRIES, Array, batches, cut_slice, open_array, slices, sort_run, write_array
-from tilth.recipe.stages.duplicates import ExactDuplicates, Level
+from tilth.recipe.stages.duplicates import ExactDuplicates
 
 #: A 128-bit hash in two halves, and the document's row in its part.
 ENTRY = np.dtype([("hash", "<u8"), ("rest", "<u8"), ("row", "<u4")])
 REASON = "exact_duplicate"
-
-_NO_LETTER = re.compile(r"[\W_]+")
-
-
-def _space(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).split())
-
-
-def _case(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
-
-
-def _letters(text: str) -> str:
-    return _NO_LETTER.sub("", _case(text))
-
-
-NORMAL: Mapping[Level, Callable[[str], str]] = {"bytes": str, "space": _space, "case": _case, "letters": _letters}
-
-
-def hash_texts(texts: Iterable[str], level: Level) -> Array:
-    """128-bit BLAKE2b of each normalised text, shape (n, 2), uint64.
-
-    A loop over rows: hashing a text as long as a document costs far more than the loop around it.
-    """
-    normal = NORMAL[level]
-    digests = b"".join(
-        blake2b(normal(text).encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
-    )
-    return np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)

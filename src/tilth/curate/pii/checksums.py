@@ -16,6 +16,17 @@ _DIHEDRAL = tuple(
 )
 _SHIFT = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
+
+def _permute(digit: int, times: int) -> int:
+    for _ in range(times):
+        digit = _SHIFT[digit]
+    return digit
+
+
+_PERMUTED = tuple(tuple(_permute(digit, times) for digit in range(10)) for times in range(8))
+#: Luhn: what a digit adds at even and at odd places from the right.
+_LUHN = (tuple(range(10)), (0, 2, 4, 6, 8, 1, 3, 5, 7, 9))
+
 #: Length of an IBAN by country (SWIFT, IBAN Registry, release 99).
 _IBAN_COUNTRIES = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 "
@@ -37,18 +48,14 @@ _NINO_NEVER = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1, annex B: payment cards."""
-    total = 0
-    for index, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + index % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    return sum(_LUHN[index % 2][int(digit)] for index, digit in enumerate(reversed(digits))) % 10 == 0
 
 
 def verhoeff(digits: str) -> bool:
     """Verhoeff's scheme: India's Aadhaar."""
     check = 0
     for index, digit in enumerate(reversed(digits)):
-        check = _DIHEDRAL[check][_permute(int(digit), index % 8)]
+        check = _DIHEDRAL[check][_PERMUTED[index % 8][int(digit)]]
     return check == 0
 
 
@@ -132,12 +139,6 @@ def br_cpf(digits: str) -> bool:
 def in_aadhaar(digits: str) -> bool:
     """India's Aadhaar (UIDAI): twelve digits, the first 2 to 9, Verhoeff's check digit."""
     return digits[0] not in "01" and verhoeff(digits)
-
-
-def _permute(digit: int, times: int) -> int:
-    for _ in range(times):
-        digit = _SHIFT[digit]
-    return digit
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

@@ -81,7 +81,8 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 def _numbered(kind: str, check: Callable[[str], bool]) -> Callable[[str, re.Match[str]], Span | None]:
     def decide(text: str, match: re.Match[str]) -> Span | None:
-        if check(_plain(match[0])) and _stands_alone(text, match.start(), match.end()):
+        # the check second: in a long run of digits no place stands alone, and checks cost more
+        if _stands_alone(text, match.start(), match.end()) and check(_plain(match[0])):
             return Span(start=match.start(), end=match.end(), kind=kind)
         return None
 
@@ -160,10 +161,11 @@ def _iban(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _aadhaar(text: str, match: re.Match[str]) -> Span | None:
+    found = _numbered("in_aadhaar", checksums.in_aadhaar)(text, match)
+    if found is None or (" " in match[0] and not _YEARS.fullmatch(match[0])):
+        return found
     said = _AADHAAR_SAID.search(text[max(0, match.start() - _WORDS) : match.start()])
-    if said is None and (" " not in match[0] or _YEARS.fullmatch(match[0])):
-        return None
-    return _numbered("in_aadhaar", checksums.in_aadhaar)(text, match)
+    return None if said is None else found
 
 
 def _ascii(pattern: str) -> re.Pattern[str]:

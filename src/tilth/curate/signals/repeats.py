@@ -51,9 +51,12 @@ def repeats(hashes: Hashes) -> Repeats:
     first = left[heads]
     order = np.argsort(first, kind="stable")
     count = np.diff(np.append(heads, len(near))) + 1
-    return Repeats(
-        again=np.sort(right), first=first[order], count=count[order], members=np.sort(np.concatenate([first, right]))
-    )
+    # marks in place of sorts: on texts that repeat everything, a tenth of the time
+    marks = np.zeros(total, np.bool_)
+    marks[right] = True
+    again = np.flatnonzero(marks)
+    marks[first] = True
+    return Repeats(again=again, first=first[order], count=count[order], members=np.flatnonzero(marks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +107,10 @@ class Ngrams:
     def _next_level(self, step: int, below: _Level) -> _Level:
         """N-grams longer by `step` than those of the level below. As the halves overlap, both are of one document."""
         members = below.members
-        second = np.searchsorted(members, members + step)
-        second = np.minimum(second, len(members) - 1) if len(members) else second
-        pairs = np.flatnonzero(members[second] == members + step)
+        number = np.full(len(self._hashes) + step, -1, np.int32)  # of each place: which member it is
+        number[members] = np.arange(len(members), dtype=np.int32)
+        second = number[members + step]
+        pairs = np.flatnonzero(second >= 0)
         shifted = below.hashes[pairs] >> np.uint64(1)
         return self._group(members[pairs], mix(shifted, below.hashes[second[pairs]]))
 
