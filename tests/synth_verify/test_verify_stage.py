@@ -70,7 +70,7 @@ def solved(count: int, skill: float, k: int, seed: int, name: str = "panel") -> 
     return frame_of(outcomes, prefix=f"{name}:"), planted
 
 
-@pytest.mark.parametrize(("skill", "k"), [(0.7, 8), (0.85, 8), (0.6, 16)])
+@pytest.mark.parametrize(("skill", "k"), [(0.75, 8), (0.85, 8), (0.65, 16)])
 def test_planted_wrong_answers_are_caught_and_good_ones_stay(skill: float, k: int, tmp_path: Path) -> None:
     frame, planted = solved(320, skill, k, seed=7)
     out = through(build(Verify(), 0), {"part-00000": frame}, tmp_path)
@@ -194,6 +194,7 @@ def test_faults_of_chinese_questions_have_their_names(reason: str, tmp_path: Pat
         ("How much is six times seven?", {**GOOD, "judged": [{"valid": True}, {"valid": False}]}),
         ("How much is 6 times 7, and what is $6 \\times 7$ in words? Give the number.", {**GOOD, "language": "en"}),
         ("六乘七等于多少？请写出整数。", {**GOOD, "language": "zh"}),
+        ("证明 $a^{3}+b^{3} \\geqslant \\frac{1}{2} \\left(a+b\\right)$。", {**GOOD, "language": "zh"}),
         ("How much is six times seven?", {**GOOD, "seed_texts": "How much is nine times eleven, plus one half?"}),
     ],
 )

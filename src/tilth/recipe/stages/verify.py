@@ -26,7 +26,8 @@ class Verify(BaseModel):
     least_unique: float = Field(0.5, ge=0, le=1)  # share of 5-grams that are distinct; DataFlow's floor is 0.1
     seed_overlap: float = Field(0.8, gt=0, le=1)  # share of the question's n-grams that its seed has
     seed_field: str = "seed_texts"  # where a row keeps the texts of its seeds: one text or a list
-    language_share: float = Field(0.2, gt=0, lt=1)  # Chinese characters among letters: above it a text is Chinese
+    most_chinese: float = Field(0.2, ge=0, lt=1)  # Chinese characters among letters of what should be English
+    least_chinese: float = Field(0.05, ge=0, lt=1)  # of what should be Chinese, which may quote a page of English
     level: Literal[80, 90, 95, 99] = 90  # per cent; of the pass rate's interval
     rows_at_once: int = Field(200_000, ge=1)  # rows grouped at once; 200,000 with 16 answers take about 0.6 GB
 

@@ -23,6 +23,10 @@ _MALFORMED = (
     r"\x{FFFD}|[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]|<\|[a-z_]{2,20}\|>|</?think>|\[/?INST\]|"
     r'^\s*[\[{]\s*"|"question"\s*:|(?i:^\s*(?:sure|certainly|here is|here\'s)\b[^\n]{0,80}:)'
 )
+#: Formulas between dollars or brackets, at most 400 characters, and commands.
+_FORMULA = r"\$[^$]{1,400}\$|\\\([^)]{1,400}\\\)|\\[A-Za-z]+"
+#: Letters from which a solution is long enough to be in a language.
+_LONG = 40
 _TEXT, _SOLUTION, _CONTEXT = "_verify_text", "_verify_solution", "question_context"
 _TOKEN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+")
 
@@ -80,9 +84,14 @@ def _outside(frame: pl.DataFrame) -> list[bool]:
     return found
 
 
+def _prose(text: pl.Expr) -> pl.Expr:
+    """A text without formulas and commands, whose letters belong to no language."""
+    return text.str.replace_all(_FORMULA, " ")
+
+
 def _han(text: pl.Expr) -> pl.Expr:
-    letters = text.str.count_matches(r"\p{L}")
-    return pl.when(letters > 0).then(text.str.count_matches(r"\p{Han}") / letters).otherwise(0.0)
+    letters = _prose(text).str.count_matches(r"\p{L}")
+    return pl.when(letters > 0).then(_prose(text).str.count_matches(r"\p{Han}") / letters).otherwise(0.0)
 
 
 def _malformed_choices(_: Verify) -> pl.Expr:
@@ -95,13 +104,17 @@ def _malformed_choices(_: Verify) -> pl.Expr:
 
 def _wrong_language(settings: Verify) -> pl.Expr:
     """Question or solution in another script than asked for. Formulas alone say nothing, so few letters pass."""
-    share, told = settings.language_share, pl.col(_TEXT).str.count_matches(r"\p{L}") >= settings.least_characters
-    wants = pl.col("_expected")
-    solution = _han(pl.col(_SOLUTION))
-    long = pl.col(_SOLUTION).str.count_matches(r"\p{L}") >= 40  # shorter ones are formulas with a word or two
-    other = ((wants == "zh") & (pl.col("han_share") < share)) | ((wants == "en") & (pl.col("han_share") > share))
-    mixed = long & (((wants == "zh") & (solution < share)) | ((wants == "en") & (solution > share)))
-    return (told & other) | mixed
+
+    def other(share: pl.Expr) -> pl.Expr:
+        few, many = share < settings.least_chinese, share > settings.most_chinese
+        return ((pl.col("_expected") == "zh") & few) | ((pl.col("_expected") == "en") & many)
+
+    def letters(name: str) -> pl.Expr:
+        return _prose(pl.col(name)).str.count_matches(r"\p{L}")
+
+    told = letters(_TEXT) >= settings.least_characters
+    long = letters(_SOLUTION) >= _LONG  # shorter ones are formulas with a word or two
+    return (told & other(pl.col("han_share"))) | (long & other(_han(pl.col(_SOLUTION))))
 
 
 #: The checks in order. Each reads the columns that `checked` makes.
