@@ -9,13 +9,14 @@ import polars as pl
 import pytest
 from planted import questions, serving, skill
 
-from tilth.base.errors import ConfigError, DriftError
+from tilth.base.errors import BudgetReached, ConfigError, DriftError
 from tilth.base.files import read_json
 from tilth.data.results import read_results
 from tilth.evaluate.probe import ProbeSettings, checkpoint_model, checkpoint_step, compare, probe, weakest
 from tilth.evaluate.probe_set import ProbeSet, ProbeSetSettings, make_probe_set
 from tilth.frames import make_frame
 from tilth.generate.model import ModelSpec, Sampling
+from tilth.recipe import Budget
 from tilth.steer.cells import Cell
 from tilth.steer.scores import ProbeResults, cell_scores
 from tilth.steer.weights import weights_from
@@ -131,6 +132,26 @@ def test_likelihoods_are_measured_where_the_server_gives_them_and_never_asked_tw
         "choice_acc",
         "gold_bpb",
     ]
+
+
+def test_a_cap_on_tokens_holds_over_answers_and_likelihoods_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    made = _choice_set(tmp_path / "set")
+    with serving() as server:
+        model = _model(server.url)
+        whole = probe(model, made, tmp_path / "free", ProbeSettings(completions=True))
+        ledger = read_json(tmp_path / "free" / "ledger.json")["cost"]
+        spent, asked = ledger["prompt_tokens"] + ledger["completion_tokens"], server.requests
+        capped = ProbeSettings(completions=True, budget=Budget(tokens=spent + 4200))
+        sent: list[int] = []
+        for _ in range(2):
+            with pytest.raises(BudgetReached):
+                probe(model, made, tmp_path / "capped", capped)
+            sent.append(server.requests - asked)
+        assert 100 < sent[0] < asked
+        assert sent[1] == sent[0]  # the second call knows what the first one spent on likelihoods
+        again = probe(model, made, tmp_path / "capped", ProbeSettings(completions=True))
+        assert server.requests == 2 * asked
+    assert again.items.sort("item", "metric").equals(whole.items.sort("item", "metric"))
 
 
 def test_a_server_without_echo_measures_no_likelihood_and_says_so(tmp_path: Path) -> None:

@@ -188,6 +188,15 @@ def test_a_seed_is_in_as_many_rounds_as_it_may_be(tmp_path: Path) -> None:
     assert set(first["doc_id"]) & set(again["doc_id"])
 
 
+def test_a_pool_without_a_seed_that_fits_is_refused(tmp_path: Path) -> None:
+    _weights(tmp_path / "weights.yaml")
+    settings = Select(weights=str(tmp_path / "weights.yaml"), rows=10)
+    bare = make_frame(["one", "two"], metadata=[None, '{"discipline":"astrology","difficulty":3}'])
+    with pytest.raises(ConfigError, match="Label the seeds"):
+        _select(bare, settings, tmp_path / "stage", parts=1)
+    assert _select(bare.head(0), settings, tmp_path / "none", parts=1).height == 0
+
+
 def test_a_cell_without_weight_is_not_asked_for(tmp_path: Path) -> None:
     _weights(tmp_path / "weights.yaml", **{"law/D1": 0.0, "law/D2-D3": 0.0, "law/D4": 0.0, "law/D5": 0.0})
     out = _select(_pool(2000), Select(weights=str(tmp_path / "weights.yaml"), rows=300), tmp_path / "stage")

@@ -23,16 +23,15 @@ from tilth.cost import Usage
 from tilth.data.dataset import iter_rows, read_manifest
 from tilth.data.qa import qa_of
 from tilth.data.questions import gold_text, question_of
-from tilth.generate.journal import Journal
+from tilth.generate.journal import Journal, load_part
 from tilth.generate.loop import run as run_loop
 from tilth.generate.model import ModelSpec
 from tilth.generate.request import Completion, Request
 from tilth.lineage import sample_id, shown
-from tilth.recipe import Budget
 from tilth.runner.lock import lease
 from tilth.runner.pool import open_pool
 from tilth.runner.shard import Fingerprints
-from tilth.runner.spend import Spend
+from tilth.runner.spend import Spend, usage_of
 from tilth.runner.worker import Job, Worker, closing
 from tilth.stage import Document, Generate, Identity, Outcome, RoutedAway, Unit
 from tilth.steer.scores import result_rows
@@ -182,18 +181,19 @@ def choice_credit(bits: Sequence[float], gold: int) -> float:
 
 
 def measure_likelihood(
-    model: ModelSpec, run_dir: Path, seed: int, where: Mapping[str, tuple[str, str | None]], budget: Budget
+    model: ModelSpec, run_dir: Path, seed: int, where: Mapping[str, tuple[str, str | None]], spend: Spend
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Ask for the likelihoods of the items read in `run_dir`; result rows, and metric -> why it was not measured.
 
-    `where` gives each item's cell and passage. What is journalled is not asked again.
+    `where` gives each item's cell and passage. `spend` has the caps and what was spent on the run besides; what earlier
+    sessions spent on likelihoods is added from their journal. What is journalled is not asked again.
     """
     folder, source = run_dir / _TASK, run_dir / "items"
     manifest = read_manifest(source)
     assert manifest is not None, "the items are read before"
     names = [shard.name for shard in manifest.shards]
     with lease(run_dir):
-        run_loop(_ask(Likelihood(model), folder, source, names, seed, budget))
+        run_loop(_ask(Likelihood(model), folder, source, names, seed, spend))
     rows: list[dict[str, Any]] = []
     reasons: dict[str, int] = {}
     for name in names:
@@ -213,12 +213,13 @@ def _not_measured(metrics: set[str], reasons: Mapping[str, int]) -> dict[str, st
     return {metric: words or why for metric, why in none.items() if metric not in metrics}
 
 
-async def _ask(stage: Likelihood, folder: Path, source: Path, names: list[str], seed: int, budget: Budget) -> None:
+async def _ask(stage: Likelihood, folder: Path, source: Path, names: list[str], seed: int, spend: Spend) -> None:
     """One pass of the runner's worker over the items. Every session has its own segment of the journal."""
     log_ = EventLog(folder.parent / "log.jsonl")
     session = len({path.name.split(".")[0] for path in (folder / "journal").glob("*/*.seg")}) + 1
     spec, salt = stage.model, fingerprint(dict(stage.identity.shared))
     pool = open_pool(spec, seed, log_)
+    spend.before = spend.before + _journalled(folder, names, spend)
     prints = Fingerprints(documents="", generation=salt, reading="")
     async with closing(Journal(folder / "journal", session)) as journal:
         job = Job(
@@ -230,7 +231,7 @@ async def _ask(stage: Likelihood, folder: Path, source: Path, names: list[str], 
             salt=salt,
             pool=pool,
             journal=journal,
-            spend=Spend(price=None, budget=budget.model_copy(update={"money": None}), before=Usage()),
+            spend=spend,
             window=4 * spec.max_in_flight * len(spec.urls),
             log=log_,
         )
@@ -239,6 +240,17 @@ async def _ask(stage: Likelihood, folder: Path, source: Path, names: list[str], 
             await Worker(job, lambda _: None).run(names)
         finally:
             await pool.close()
+
+
+def _journalled(folder: Path, names: Sequence[str], spend: Spend) -> Usage:
+    """What the answers in the journal cost."""
+    total = Usage()
+    for name in names:
+        index, _ = load_part(folder / "journal" / name)
+        answers = [record.completion for records in index.values() for record in records if record.completion]
+        for answer in answers:
+            total = total + usage_of(answer, spend.price)
+    return total
 
 
 def _prompts(text: str, context: str | None, choices: Sequence[str], chinese: bool) -> tuple[str, str]:

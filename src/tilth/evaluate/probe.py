@@ -8,7 +8,7 @@ of a training run beside each other.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tilth.base.errors import ConfigError
 from tilth.base.progress import Snapshot
+from tilth.cost import Usage, load_price
 from tilth.data.dataset import iter_rows, read_manifest
 from tilth.data.source import Columns, SourceSpec
 from tilth.evaluate.likelihood import measure_likelihood, why_not
@@ -28,6 +29,7 @@ from tilth.recipe import Budget, Execution, Recipe, Step
 from tilth.recipe.stages.solve import Solve
 from tilth.runner.session import Options
 from tilth.runner.session import run as run_recipe
+from tilth.runner.spend import Spend
 from tilth.steer.scores import (
     ProbeResults,
     Score,
@@ -55,7 +57,8 @@ class ProbeSettings(BaseModel):
     name: str | None = None  # of the model in results; None: the model's own
     step: int = Field(0, ge=0)  # optimiser steps of the checkpoint
     seed: int = Field(0, ge=0)
-    budget: Budget = Budget()
+    budget: Budget = Budget()  # over generation and likelihoods together
+    prices: str | None = None  # a price file, for a cap on money
 
 
 def probe(
@@ -73,12 +76,14 @@ def probe(
     """
     settings = settings or ProbeSettings()
     recipe = probe_recipe(model, probe_set, settings)
-    run_recipe(recipe, run_dir, run_dir, options=Options(budget=settings.budget), on_snapshot=on_snapshot)
+    ledger = run_recipe(recipe, run_dir, run_dir, options=Options(), on_snapshot=on_snapshot)
     rows, missing = _scored(run_dir / "answers", probe_set)
     lacking = {} if any(row["metric"] == "acc" for row in rows) else {"acc": "no answer could be judged"}
     scorer = model.model_copy(update={"api": "completions"}) if settings.completions else model
     if settings.likelihood and why_not(scorer) is None:
-        more, why = measure_likelihood(scorer, run_dir, settings.seed, _places(probe_set), settings.budget)
+        more, why = measure_likelihood(
+            scorer, run_dir, settings.seed, _places(probe_set), _spend(settings, model, ledger)
+        )
         rows += more
         lacking |= why
     else:
@@ -123,7 +128,7 @@ def probe_recipe(model: ModelSpec, probe_set: ProbeSet, settings: ProbeSettings)
             "answers": Step(solve=solve, sources=("items",)),
         },
         budget=settings.budget,
-        execution=Execution(),
+        execution=Execution(prices=str(Path(settings.prices).absolute()) if settings.prices else None),
     )
 
 
@@ -192,6 +197,13 @@ def compare(
             for cell in results[0].cells
         ),
     )
+
+
+def _spend(settings: ProbeSettings, model: ModelSpec, ledger: dict[str, Any]) -> Spend:
+    """The account of the likelihoods, which goes on from that of the answers."""
+    cost = {field.name: ledger["cost"][field.name] for field in fields(Usage)}
+    price = load_price(Path(settings.prices) if settings.prices else None, model.price)
+    return Spend(price=price, budget=settings.budget, before=Usage(**cost), gpus=model.gpus * max(len(model.urls), 1))
 
 
 def _places(probe_set: ProbeSet) -> dict[str, tuple[str, str | None]]:

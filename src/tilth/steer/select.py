@@ -89,6 +89,12 @@ class SelectStage:
         drift = estimate_drift(rounds, weights.places(), sorted(wanted & set(room)), self.settings.smoothing)
         achieved = _added(rounds, weights)
         plan = plan_requests(drift, weights.shares(), achieved, self.settings.rows, room, self.settings.steps)
+        if pool.height and not plan:
+            raise ConfigError(
+                f"select: expected seeds in the disciplines of the weights ({', '.join(sorted(wanted))}); of "
+                f"{pool.height:,} rows {usable.height:,} have a discipline and may be used again, in "
+                f"{', '.join(sorted(room)) or 'none'}. Label the seeds, add some, or raise reuse."
+            )
         decided = _given(fresh, assign(usable, plan))
         for (part,), rows in decided.group_by("part"):
             path = folder / "decided" / f"{part}.parquet"
