@@ -1,0 +1,1 @@
+"""Datasets with weights to one ordered mixture."""
