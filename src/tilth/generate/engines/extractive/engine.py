@@ -15,6 +15,8 @@ from tilth.generate.engines.extractive import inline
 from tilth.generate.engines.extractive.document import Document
 from tilth.generate.engines.extractive.faq import faq
 from tilth.generate.engines.extractive.math import problem
+from tilth.generate.engines.extractive.questions_tasks import REFUSALS as QUESTION_REFUSALS
+from tilth.generate.engines.extractive.questions_tasks import TASKS, Refused, question_task
 from tilth.generate.engines.extractive.structure import LIMIT, read
 from tilth.generate.engines.extractive.table import table
 from tilth.generate.engines.extractive.tutorial import tutorial
@@ -34,6 +36,7 @@ REFUSALS = {
     "language_mismatch": "a Chinese prompt on a document that is not Chinese; rules do not translate",
     "unsupported_format": "the rules write faq, table, math and tutorial only",
     "no_room": "max_tokens leaves no room for a whole answer",
+    **QUESTION_REFUSALS,
 }
 
 ROOM = 6_000  # characters of an answer, at most
@@ -57,13 +60,24 @@ class Answer:
     refusal: str | None = None
 
 
-def answer(task: str, document: str, language: str | None, seed: int | None, max_tokens: int | None = None) -> Answer:
+def answer(
+    task: str,
+    document: str,
+    language: str | None,
+    seed: int | None,
+    max_tokens: int | None = None,
+    *,
+    options: bool = False,
+) -> Answer:
     """Apply the rules of `task` (a prompt's name, such as faq or table_zh) to `document`.
 
     `language` is what the source says, or None. `max_tokens` bounds the length at three characters a token in English
-    and one in Chinese. Never raises on any text; reads at most the first `structure.LIMIT` characters.
+    and one in Chinese. Tasks of question synthesis have their structured input as `document`; `options` asks for a
+    question with choices. Never raises on any text; reads at most the first `structure.LIMIT` characters.
     """
     name = task.rsplit("/", 1)[-1]
+    if name in TASKS:
+        return _question_answer(name, document, language, seed, options)
     rule = _RULES.get(name.removesuffix("_zh"))
     if rule is None:
         return Answer("", "unsupported_format")
@@ -88,6 +102,17 @@ def answer(task: str, document: str, language: str | None, seed: int | None, max
     return Answer("", refusal)
 
 
+def _question_answer(task: str, document: str, language: str | None, seed: int | None, options: bool) -> Answer:
+    """A task of question synthesis; its answers are short, so `max_tokens` does not bound them."""
+    try:
+        text = question_task(
+            task, document, language, stream(seed or 0, "extractive", task, text_hash(document)), options=options
+        )
+    except Refused as refused:
+        return Answer("", str(refused))
+    return Answer(text)
+
+
 class ExtractiveEngine:
     """Rules behind the engine interface. Token counts stay None: there is no model and no tokenizer."""
 
@@ -110,7 +135,10 @@ class ExtractiveEngine:
     async def complete(self, request: Request) -> Completion:
         """Answer from the request's document; finish reason "refused" where it holds no material."""
         began = time.perf_counter()
-        made = answer(request.task, request.document, request.language, request.seed, request.max_tokens)
+        options = "choices" in (request.schema or {}).get("required", ())
+        made = answer(
+            request.task, request.document, request.language, request.seed, request.max_tokens, options=options
+        )
         return Completion(
             text=made.text,
             finish_reason="refused" if made.refusal else "stop",
