@@ -22,7 +22,7 @@ class Link(BaseModel):
     popularity: float = Field(0.5, ge=0, le=1)
     """a in V(v) = a log(1 + popularity) + (1 - a) / sqrt(1 + times walked): 1 seeks common points, 0 fresh ones."""
     tries: int = Field(8, ge=1, le=64)  # rows of a point looked at before another point is tried
-    most_alike: float = Field(0.8, gt=0, le=1)  # share of points in common above which two seeds are one question
+    most_alike: float = Field(0.8, gt=0, le=1)  # share of all terms, estimated, above which two are one question
     same_discipline: bool = True  # rows that have none are a group of their own
     extract_chars: int = Field(1000, ge=50)  # of each part of a partner that goes into the row: JiuZhang3.0
     unlinked: Literal["drop", "flag"] = "drop"  # what happens to a row without a partner

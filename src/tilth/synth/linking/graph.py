@@ -21,20 +21,36 @@ from tilth.recipe.stages.link import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
-    """Row r has `points[starts[r]:starts[r + 1]]`, sorted; point p stands in `rows[first[p]:first[p + 1]]`, ascending.
+class Rows:
+    """What is known of each row beside its points.
 
-    `group`: rows of different groups (languages, disciplines) are not linked; `words`: the same number for questions in
-    the same words; `given`: the row's points were named for it and not found in its text.
+    `group`: rows of different groups (languages, disciplines) are not linked. `words`: the same number for questions in
+    the same words. `given`: the points were named for the row and not found in its text. Row r has the smallest hashes
+    of its terms in `sketch[sketched[r]:sketched[r + 1]]`, ascending.
     """
+
+    group: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    given: NDArray[np.bool_]
+    sketched: NDArray[np.int64]
+    sketch: NDArray[np.uint64]
+
+    def alike(self, row: int, other: int) -> float:
+        """The share of terms that two rows have in common, estimated from their smallest hashes (bottom-k sketch)."""
+        mine, theirs = (set(self.sketch[self.sketched[at] : self.sketched[at + 1]].tolist()) for at in (row, other))
+        least = sorted(mine | theirs)[: max(len(mine), len(theirs), 1)]
+        return sum(one in mine and one in theirs for one in least) / max(1, len(least))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Row r has `points[starts[r]:starts[r + 1]]`; point p stands in `rows[first[p]:first[p + 1]]`; both ascending."""
 
     starts: NDArray[np.int64]
     points: NDArray[np.int64]
     first: NDArray[np.int64]
     rows: NDArray[np.int64]
-    group: NDArray[np.int64]
-    words: NDArray[np.uint64]
-    given: NDArray[np.bool_]
+    about: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +115,28 @@ class Walker:
 
     def _joined(self, row: int, other: int) -> bool:
         """Whether two rows share as many points as it takes: one that was named, or several terms."""
-        graph = self.graph
-        least = 1 if graph.given[row] and graph.given[other] else self.settings.shared_terms
+        given = self.graph.about.given
+        least = 1 if given[row] and given[other] else self.settings.shared_terms
         return least == 1 or len(self._points(row) & self._points(other)) >= least
 
     def _fits(self, row: int, other: int) -> bool:
         """Two questions of one group that are not one question in other figures."""
-        graph = self.graph
-        if graph.group[row] != graph.group[other] or graph.words[row] == graph.words[other]:
+        about = self.graph.about
+        if about.group[row] != about.group[other] or about.words[row] == about.words[other]:
             return False
-        mine, theirs = self._points(row), self._points(other)
-        both = len(mine & theirs)
-        return both <= self.settings.most_alike * len(mine | theirs) or (both == 1 and bool(graph.given[row]))
+        return about.alike(row, other) <= self.settings.most_alike
 
     def _points(self, row: int) -> set[int]:
         return set(self.graph.points[self.graph.starts[row] : self.graph.starts[row + 1]].tolist())
 
 
-def make_graph(
-    rows: NDArray[np.int64],
-    points: NDArray[np.int64],
-    group: NDArray[np.int64],
-    words: NDArray[np.uint64],
-    given: NDArray[np.bool_],
-) -> Graph:
+def make_graph(rows: NDArray[np.int64], points: NDArray[np.int64], about: Rows) -> Graph:
     """The graph of pairs (row, point), each pair once; points are numbered from 0 by the caller."""
-    count, most = len(group), int(points.max()) + 1 if len(points) else 0
-    by_row = np.lexsort((points, rows))
-    by_point = np.lexsort((rows, points))
+    count, most = len(about.group), int(points.max()) + 1 if len(points) else 0
     return Graph(
         starts=np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int64),
-        points=points[by_row],
+        points=points[np.lexsort((points, rows))],
         first=np.concatenate([[0], np.cumsum(np.bincount(points, minlength=most))]).astype(np.int64),
-        rows=rows[by_point],
-        group=group,
-        words=words,
-        given=given,
+        rows=rows[np.lexsort((rows, points))],
+        about=about,
     )

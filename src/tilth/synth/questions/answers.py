@@ -1,7 +1,7 @@
 """Reads what a model answered as a question, or says in one word why it is none.
 
 `REASONS` is the table of these words. Guarantees: never raises whatever the answer holds; the same text and limits
-always give the same result. Costs about 60 us an answer of 2 kB.
+always give the same result. Costs about 0.2 ms an answer of 2 kB.
 """
 
 import re
@@ -176,7 +176,8 @@ def _unfit(question: str, expected: Expected) -> Unread | None:
     if expected.language is not None and is_chinese(question) != (expected.language == "zh"):
         return Unread("wrong_language", f"expected {expected.language}: {question[:80]!r}")
     same = folded(question)
-    if any(same == folded(one) for one in expected.not_these):
+    # a seed of a megabyte cannot be this question, and need not be folded to see that
+    if any(same == folded(one) for one in expected.not_these if len(one) <= 4 * len(question) + 100):
         return Unread("same_question", question[:80])
     return None
 

@@ -5,7 +5,7 @@ mechanism, and for the hardening loop by round and by strategy, with bootstrap i
 asked for. Rows without an annotation are counted and left out, never taken for a success. All of it is plain values,
 ready for a page.
 
-Costs about 15 us a row, most of it JSON; memory: one number a row and group.
+Costs about 45 us a row, most of it JSON; memory: one number a row and group.
 """
 
 from collections import Counter, defaultdict

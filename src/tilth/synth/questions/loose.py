@@ -3,7 +3,7 @@
 What is mended: LaTeX commands with one backslash (`\\frac`, whose first letters JSON takes for a form feed), other
 backslashes that JSON does not know, line breaks inside texts, commas before a closing bracket, quotation marks inside
 a text, other quotation marks around names, a closing bracket that is missing. Guarantees: never raises; the time is
-linear in the text (0.15 s a MB at worst), of which at most `MOST_CHARS` are read.
+linear in the text (0.5 s a MB at worst), of which at most `MOST_CHARS` are read.
 """
 
 import json
