@@ -176,7 +176,8 @@ def c4_sentence_count(texts: Texts) -> Ints:
     quotes and brackets do not count. Source: C4 2.2 (at least 5 sentences).
     """
     lines = texts.once(lines_of)
-    ends = np.concatenate([[0], np.cumsum(_ends_sentence(texts))])
+    ends = np.zeros(len(texts.words.starts) + 1, np.int32)
+    np.cumsum(_ends_sentence(texts), dtype=np.int32, out=ends[1:])
     kept = np.flatnonzero(lines.kept)
     counts = np.zeros(len(lines.first), np.int64)
     counts[kept] = 1 + ends[lines.after[kept] - 1] - ends[lines.first[kept]]

@@ -7,6 +7,7 @@ ordinary English 2-grams are all sorted, and of 5-grams a few in a hundred.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tilth.curate.signals.spans import Bools, Hashes, Ints, mix
 
@@ -59,6 +60,17 @@ def repeats(hashes: Hashes) -> Repeats:
     return Repeats(again=again, first=first[order], count=count[order], members=np.flatnonzero(marks))
 
 
+def looked_at(first: Ints) -> tuple[Bools | slice, Ints]:
+    """Which tokens are among the first `MOST` of their document, and `first` for these alone."""
+    count = np.diff(first)
+    if not len(count) or int(count.max()) <= MOST:
+        return slice(None), first
+    bounds = np.concatenate([[0], np.cumsum(np.minimum(count, MOST))])
+    if len(count) == 1:
+        return slice(0, MOST), bounds
+    return np.arange(int(first[-1])) - np.repeat(first[:-1], count) < MOST, bounds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Level:
     """The n-grams of one length that repeat: places of their first token."""
@@ -71,15 +83,13 @@ class _Level:
 
 
 class Ngrams:
-    """Repeated n-grams of tokens. `hashes` hold their document too, `lengths` are characters, `first` as in Spans."""
+    """Repeated n-grams of tokens. `hashes` hold their document too, `lengths` are characters, `first` as in Spans.
 
-    def __init__(self, hashes: Hashes, lengths: Ints, first: Ints) -> None:
-        count = np.diff(first)
+    The tokens are those that `looked_at` names; `count`: how many each document has in all.
+    """
+
+    def __init__(self, hashes: Hashes, lengths: npt.NDArray[np.int32], first: Ints, count: Ints) -> None:
         self._scale = np.maximum(count / MOST, 1.0)
-        if len(count) and int(count.max()) > MOST:
-            kept = np.arange(len(hashes)) - np.repeat(first[:-1], count) < MOST
-            hashes, lengths = hashes[kept], lengths[kept]
-            first = np.concatenate([[0], np.cumsum(np.minimum(count, MOST))])
         self._hashes = hashes
         self._first = first
         self._levels: dict[int, _Level] = {}

@@ -17,6 +17,7 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 PADDING = 8  # bytes behind a buffer, so that eight bytes can be read at any place
+_AT_ONCE = 1 << 20  # spans hashed together, which bounds the memory of a long document
 LONG = 256  # bytes; a longer span is hashed on its own
 
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))  # odd, as in splitmix64 and its kin
@@ -46,6 +47,8 @@ class Spans:
 
     def per_document(self, values: npt.NDArray[np.generic]) -> Ints:
         """Sum of `values` (one a span, integers or booleans) over each document."""
+        if len(self.first) == 2:  # one document, which may be a long one: no arrays of its length
+            return np.array([np.sum(values, dtype=np.int64)])
         if values.dtype == np.bool_:
             return np.diff(np.searchsorted(np.flatnonzero(values), self.first))
         total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
@@ -89,14 +92,22 @@ def mix(values: Hashes, more: Hashes | np.uint64) -> Hashes:
 
 def hash_spans(buffer: Bytes, spans: Spans) -> Hashes:
     """A hash of each span's bytes, eight at a time over all spans together. `buffer` has `PADDING` bytes behind it."""
-    lengths = spans.ends - spans.starts
+    found = np.empty(len(spans.starts), np.uint64)
+    for start in range(0, len(found), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found[part] = _hash_some(buffer, spans.starts[part], spans.ends[part])
+    return found
+
+
+def _hash_some(buffer: Bytes, begins: Ints, ends: Ints) -> Hashes:
+    lengths = ends - begins
     hashes = mix(lengths.astype(np.uint64), _FACTORS[1])
     eights = np.lib.stride_tricks.as_strided(buffer[:8].view("<u8"), (len(buffer) - 7,), (1,))
     live: Ints | slice = slice(None)
     if len(lengths) and int(lengths.max()) > LONG:
         live = np.flatnonzero(lengths <= LONG)
-        _hash_long(buffer, spans, np.flatnonzero(lengths > LONG), hashes)
-    starts, left = spans.starts[live], lengths[live]
+        _hash_long(buffer, begins, ends, np.flatnonzero(lengths > LONG), hashes)
+    starts, left = begins[live], lengths[live]
     while len(starts):
         words = eights[starts] & _FIRST[np.minimum(left, 8)]
         hashes[live] = mix(hashes[live], words)
@@ -106,12 +117,11 @@ def hash_spans(buffer: Bytes, spans: Spans) -> Hashes:
     return hashes
 
 
-def _hash_long(buffer: Bytes, spans: Spans, which: Ints, hashes: Hashes) -> None:
+def _hash_long(buffer: Bytes, begins: Ints, ends: Ints, which: Ints, hashes: Hashes) -> None:
     """Hash long spans one by one: a loop is as fast as columns here, as each step hashes at least `LONG` bytes.
 
     Python's own hash of bytes differs from process to process; only whether two are equal is ever looked at.
     """
-    data = buffer.tobytes()
-    pairs = zip(spans.starts[which].tolist(), spans.ends[which].tolist(), strict=True)
-    found = np.fromiter((hash(data[start:end]) for start, end in pairs), np.int64, len(which))
+    pairs = zip(begins[which].tolist(), ends[which].tolist(), strict=True)
+    found = np.fromiter((hash(buffer[start:end].tobytes()) for start, end in pairs), np.int64, len(which))
     hashes[which] = found.view(np.uint64)

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from tilth.curate.signals.classes import BREAK, LIMIT, SPACE, byte_classes, code_point_classes
-from tilth.curate.signals.repeats import Ngrams, Repeats, repeats
+from tilth.curate.signals.repeats import Ngrams, Repeats, looked_at, repeats
 from tilth.curate.signals.spans import PADDING, Bools, Bytes, Hashes, Ints, Spans, between, hash_spans, mix
 
 T = TypeVar("T")
@@ -121,6 +121,8 @@ class Texts:
 
     def count_where(self, mask: Bools) -> Ints:
         """Places of each text where `mask` (one a byte) holds."""
+        if len(self) == 1:  # it may be a long one: no array of its length
+            return np.array([np.count_nonzero(mask)])
         return self.count_at(np.flatnonzero(mask))
 
     def count_at(self, places: Ints) -> Ints:
@@ -156,9 +158,9 @@ class Texts:
         return Spans(starts=starts, ends=np.flatnonzero(ends) + 1, first=np.searchsorted(starts, self.bounds))
 
     @cached_property
-    def word_lengths(self) -> Ints:
+    def word_lengths(self) -> npt.NDArray[np.int32]:
         """Characters of each word."""
-        return self.characters(self.words.starts, self.words.ends)
+        return self.characters(self.words.starts, self.words.ends).astype(np.int32)
 
     @cached_property
     def word_hashes(self) -> Hashes:
@@ -166,7 +168,9 @@ class Texts:
 
     @cached_property
     def word_ngrams(self) -> Ngrams:
-        return Ngrams(self._of_document(self.word_hashes, self.words), self.word_lengths, self.words.first)
+        kept, first = looked_at(self.words.first)
+        hashes = self._of_document(self.word_hashes[kept], first)
+        return Ngrams(hashes, self.word_lengths[kept], first, self.words.count)
 
     def words_with(self, bit: int, *, without: bool = False) -> Bools:
         """Which words have a character with a class bit, or with `without` a character that lacks it."""
@@ -241,12 +245,14 @@ class Texts:
 
     # Repetition
 
-    def _of_document(self, hashes: Hashes, spans: Spans) -> Hashes:
+    def _of_document(self, hashes: Hashes, first: Ints) -> Hashes:
         """The hashes with their document folded in, so that equal ones are of the same document."""
-        return mix(hashes, spans.document.astype(np.uint64) << np.uint64(1))
+        if len(first) == 2:
+            return mix(hashes, np.uint64(0))
+        return mix(hashes, np.repeat(np.arange(len(first) - 1, dtype=np.uint64) << np.uint64(1), np.diff(first)))
 
     def _repeats(self, spans: Spans) -> Repeats:
-        return repeats(self._of_document(hash_spans(self.buffer, spans), spans))
+        return repeats(self._of_document(hash_spans(self.buffer, spans), spans.first))
 
     @cached_property
     def line_repeats(self) -> Repeats:
@@ -272,9 +278,10 @@ class Texts:
         """N-grams of characters that are no white space."""
         points = self.bytes.astype(np.uint32)
         points[self.leads] = self.code_points
-        spread = mix(points[self.marks.starts].astype(np.uint64), np.uint64(0))  # code points alone are too close
-        hashes = self._of_document(spread, self.marks)
-        return Ngrams(hashes, np.ones(len(hashes), np.int64), self.marks.first)
+        kept, first = looked_at(self.marks.first)
+        spread = mix(points[self.marks.starts[kept]].astype(np.uint64), np.uint64(0))  # code points alone are too close
+        hashes = self._of_document(spread, first)
+        return Ngrams(hashes, np.ones(len(hashes), np.int32), first, self.marks.count)
 
 
 def of_series(texts: pl.Series, *, bad_words: str | None = None) -> Texts:
