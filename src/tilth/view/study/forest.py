@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tilth.view.study.svg import Scale, axis_number, chart, decimals, fitted, label, line, number, px, safe, ticks
 
 _WIDTH, _NAMES, _WORDS, _ROW, _TOP = 1080.0, 250.0, 330.0, 28.0, 14.0
+_LONG = 25  # rows; a longer plot has its numbers above as well as below
 _BEYOND = 4.0  # an interval that reaches further than so many times the largest effect is cut, and an arrow says so
 
 #: What a row says; also the class that colours it. The shape differs too, for those who do not see colours.
@@ -28,7 +29,7 @@ def forest(rows: Sequence[Row], title: str, *, margin: float | None = None) -> s
     """The plot as SVG; rows in the order given."""
     low, high = _domain(rows, margin)
     left, right = _NAMES, _WIDTH - _WORDS
-    bottom = _TOP + _ROW * len(rows)
+    bottom, long = _TOP + _ROW * len(rows), len(rows) > _LONG
     values = [value for row in rows for value in (row.effect,) if value is not None]
     places = decimals(values)
 
@@ -39,6 +40,7 @@ def forest(rows: Sequence[Row], title: str, *, margin: float | None = None) -> s
     for tick in ticks(low, high):
         parts.append(line(across(tick), _TOP, across(tick), bottom, "zero" if tick == 0 else "grid"))
         parts.append(label(across(tick), bottom + 18, axis_number(tick), anchor="middle", kind="tick"))
+        parts += [label(across(tick), _TOP - 4, axis_number(tick), anchor="middle", kind="tick")] if long else []
     for index, row in enumerate(rows):
         parts += _row(row, _TOP + _ROW * (index + 0.5), across, (low, high), places)
     parts.append(label(across(0) - 10, bottom + 38, "← worse", anchor="end", kind="tick"))

@@ -73,9 +73,10 @@ def published_page(report: Report) -> bytes:
 
 
 def _family(name: str, family: Mapping[str, Any]) -> Section:
+    same = len({one["second"] for one in family["differences"]}) == 1  # the section's title names it then
     rows = [
         Row(
-            name=f"{one['first']} − {one['second']}",
+            name=one["first"] if same else f"{one['first']} − {one['second']}",
             effect=one["difference"],
             low=one["low"],
             high=one["high"],

@@ -69,6 +69,9 @@ def report_page(report: Mapping[str, Any]) -> bytes:
 def build_report(asked: Asked) -> dict[str, Any]:
     """All that the page shows, as plain JSON types."""
     about = read_results(asked.results)
+    arms = _words(about, "arm")
+    if asked.baseline not in arms:
+        raise ConfigError(f"expected one of the arms {', '.join(arms)} as the baseline; saw {asked.baseline!r}.")
     metrics = asked.metrics or _default_metric(about)
     found = [_statistics(asked, metric) for metric in metrics]
     size = found[0]["size"]

@@ -253,7 +253,7 @@ def _differences(report: Report) -> str:
 
 
 def _settings(report: Report) -> str:
-    settings = orjson.dumps(report["primary"]["settings"], option=orjson.OPT_INDENT_2).decode()
+    settings = orjson.dumps(report["primary"]["settings"], option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
     text = "\n".join(safe(row, 400).replace("  ", "&nbsp; ") for row in settings.splitlines())
     return (
         f"<p>Every number here comes from {report['rows']:,} rows of stored results. The same command makes this page "
