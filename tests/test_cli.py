@@ -24,6 +24,13 @@ SURFACE = {
     "decontaminate": sorted([*FILES, "--action", "--benchmarks"]),
     "train-scorer": ["--good", "--group", "--json", "--label", "--out", "--seed", "--text", "labelled"],
     "label": sorted([*FILES, "--json", "--label", "--model", "--train"]),
+    "weights": ["--metric", "--out", "--target", "probe"],
+    "probe make": ["--difficulty", "--items", "--least", "--out", "--seed", "dataset"],
+    "probe run": sorted(
+        ["--answers", "--completions", "--json-lines", "--out", "--quiet", "--set", "--step", "--temperature", "--url"]
+        + ["model"]
+    ),
+    "probe compare": ["--metric", "probes"],
     "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],
     "preview": ["--rows", "--source", "recipe"],
     "estimate": ["--quiet", "--rows", "--run-dir", "--source", "recipe"],

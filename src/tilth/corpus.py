@@ -8,10 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+from pydantic import ValidationError
+
 from tilth.base.errors import ConfigError, MissingExtra
 from tilth.base.progress import Snapshot
 from tilth.data.rows import read_rows
 from tilth.data.source import Columns, SourceSpec
+from tilth.generate.model import ModelSpec
 from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, NearDuplicates
@@ -231,6 +235,64 @@ def decontaminate(
     """Drop, cut or flag rows that hold items of the benchmark files; returns the `RunResult`."""
     made = decontaminate_recipe(_listed(source), _listed(benchmarks), columns=columns, action=action, workers=workers)
     return _run(made, run_dir, on_snapshot)
+
+
+def model_of(model: str, urls: Sequence[str] = ()) -> tuple[ModelSpec, int]:
+    """A model by its checkpoint's folder, a YAML file with a model block, or a name on servers; and its step."""
+    from tilth.evaluate.probe import checkpoint_model, checkpoint_step
+
+    path = Path(model)
+    if path.is_dir():
+        return checkpoint_model(path), checkpoint_step(path)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        try:
+            return ModelSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))), 0
+        except (ValidationError, yaml.YAMLError) as error:
+            raise ConfigError(
+                f"expected the block of a model in {path}, as under model: in a recipe; saw: {error}"
+            ) from error
+    if not urls:
+        raise ConfigError(
+            f"expected the folder of a checkpoint, a YAML file with a model block, or a name with --url; saw {model!r}."
+        )
+    return ModelSpec(engine="endpoint", model=model, urls=tuple(urls)), 0
+
+
+def probe_model(
+    model: ModelSpec,
+    probe_set: str | Path,
+    out: str | Path,
+    *,
+    answers: int = 1,
+    temperature: float = 0.0,
+    step: int = 0,
+    completions: bool = False,
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Ask a model every item of a probe set; returns the summary that `probe.json` holds. The same call resumes."""
+    from tilth.base.files import read_json
+    from tilth.evaluate.probe import ProbeSettings, probe
+    from tilth.evaluate.probe_set import ProbeSet
+    from tilth.generate.model import Sampling
+
+    sampling = Sampling(temperature=temperature, max_tokens=2048)
+    settings = ProbeSettings(answers=answers, sampling=sampling, step=step, completions=completions)
+    probe(model, ProbeSet.load(Path(probe_set)), Path(out), settings, on_snapshot=on_snapshot)
+    summary: dict[str, Any] = read_json(Path(out) / "probe.json")
+    return summary
+
+
+def weights_of(probe: str | Path, target: str | float, *, metric: str = "acc") -> Any:
+    """Weights by cell from a probe; `target` is a score to reach or the folder of a stronger model's probe."""
+    from tilth.steer.scores import ProbeResults
+    from tilth.steer.weights import WeightSettings, weights_from
+
+    results = ProbeResults.load(Path(probe))
+    try:
+        aim: Any = float(target)
+    except ValueError:
+        aim = ProbeResults.load(Path(str(target)))
+    return weights_from(results, aim, WeightSettings(metric=metric))
 
 
 def _run(

@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 prompts_app = typer.Typer(help="The prompts: list, show, render.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(questions.probe_app, name="probe")
 
 
 @app.command()

@@ -343,7 +343,7 @@ def _generation_entry(plan: Plan, name: str, alarms: list[dict[str, Any]]) -> di
         "flags": dict(flags.most_common()),
         "passing": sum(marker["passing"] for marker in markers),
         "alarms": alarms,
-        "licences": dict(licences),
+        "licences": dict(licences) if _is_last(plan, name) else {},
     }
 
 

@@ -195,7 +195,7 @@
 
   // What each stage of a curate step dropped, from which source, and example rows for every reason.
   function curation(step) {
-    const { stages, sources, examples, contaminated } = step.curation;
+    const { stages, sources, examples, contaminated, steering } = step.curation;
     const said = (items) => items.map((item) => `${item.words} ${count(item.count)}`).join(", ");
     const share = (row, of) => {
       const parts = [{ count: row.kept, words: "kept", kind: "kept" }, ...row.reasons.map((item, i) => ({ ...item, kind: `lost${i % 2 ? " even" : ""}` }))];
@@ -217,6 +217,16 @@
       el("h3", { class: "after" }, "By source"),
       table([["source"], ["kept", "num"], [""], ["rows", "num"], ["characters", "num"], ["dropped for"]],
         sources.map((source) => row(source, source.name, el("td", { class: "num", "data-label": "characters" }, `${compact(source.characters_kept)} of ${compact(source.characters_in)}`)))),
+      ...steering.flatMap((loop) => [
+        el("h3", { class: "after" }, `Target against achieved, round ${loop.planned.round}`),
+        table([["cell"], ["target", "num"], ...loop.rounds.map((n) => [`after round ${n}`, "num"]), [""]],
+          [...loop.cells.map((cell) => el("tr", {},
+            el("td", {}, cell.cell), el("td", { class: "num" }, `${(100 * cell.target).toFixed(1)} %`),
+            cell.achieved.map((part) => el("td", { class: "num" }, part === null ? "–" : `${(100 * part).toFixed(1)} %`)),
+            el("td", { class: "wide" }, bar(`${cell.cell}: target ${(100 * cell.target).toFixed(1)} %`, [{ count: Math.round(1000 * cell.target), words: "per mille wanted", kind: "kept" }], 1000)))),
+          el("tr", {}, el("td", {}, el("b", {}, "total variation")), el("td", {}), loop.distance.map((far) => el("td", { class: "num" }, el("b", {}, far === null ? "–" : far.toFixed(3)))), el("td", {}))]),
+        el("p", { class: "soft small" }, `This round asks for ${plural(loop.planned.rows, "row", "rows")}; expected distance afterwards ${loop.planned.expected_distance === null ? "unknown" : loop.planned.expected_distance.toFixed(3)}.`),
+      ]),
       ...(contaminated.length ? [
         el("h3", { class: "after" }, "Benchmark items found, the surest first"),
         table([["benchmark"], ["score", "num"], ["row"], ["what became of it"], ["what matched"]],

@@ -16,6 +16,7 @@ from tilth.view.study.page import Section, figure, headline, table
 from tilth.view.study.runs import runs_table, tasks_table
 from tilth.view.study.svg import decimals, number, safe
 
+_ALL_CLAIMS, _FIRST_CLAIMS = 16, 10  # more than 16 paragraphs hide what follows: the first 10 then, the others folded
 _VERDICTS = ("better", "worse", "not worse than", "cannot tell")
 
 Report = Mapping[str, Any]
@@ -116,7 +117,13 @@ def _claims(report: Report) -> str:
             f'<li><span class="says {kind}">{_plural(one["verdict"])}</span><div><h3>{safe(one["arm"])}</h3>'
             f"<p>{safe(one['paragraph'], 1600)}</p>{more}</div></li>"
         )
-    return f'<ul class="claims">{"".join(items)}</ul>' if items else ""
+    first, rest = (items, []) if len(items) <= _ALL_CLAIMS else (items[:_FIRST_CLAIMS], items[_FIRST_CLAIMS:])
+    more = f'<details class="after"><summary>{len(rest)} more claims</summary>{_list(rest)}</details>' if rest else ""
+    return _list(first) + more if first else ""
+
+
+def _list(items: Sequence[str]) -> str:
+    return f'<ul class="claims">{"".join(items)}</ul>'
 
 
 def _cost_words(report: Report, arm: str) -> str:
