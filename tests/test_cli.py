@@ -31,6 +31,15 @@ SURFACE = {
         + ["model"]
     ),
     "probe compare": ["--metric", "probes"],
+    "study plan": ["--json", "--noise", "--size", "study"],
+    "study import": sorted(
+        ["--arm", "--filter", "--form", "--group", "--item", "--out", "--seed", "--size", "--step", "samples"]
+    ),
+    "study report": sorted(
+        ["--aggregate", "--baseline", "--checkpoints", "--form", "--json", "--margin", "--metric", "--no-gate", "--out"]
+        + ["--pool-seeds", "--size", "--study", "results"]
+    ),
+    "study published": ["--json", "--out"],
     "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],
     "preview": ["--rows", "--source", "recipe"],
     "estimate": ["--quiet", "--rows", "--run-dir", "--source", "recipe"],

@@ -24,6 +24,7 @@ from tilth.cli.options import (
     mode,
     with_source,
 )
+from tilth.cli.study import study_app
 
 app = typer.Typer(
     name="tilth",
@@ -36,6 +37,7 @@ app = typer.Typer(
 prompts_app = typer.Typer(help="The prompts: list, show, render.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(questions.probe_app, name="probe")
+app.add_typer(study_app, name="study")
 
 
 @app.command()
