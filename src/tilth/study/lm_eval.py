@@ -12,7 +12,7 @@ log-likelihoods and lengths, not taken over, so that every run is scored alike:
 
 Where several answers are right the likeliest of them stands for gold, and norm_prob_gold adds them up. Rolling
 log-likelihoods give bpb; generated answers keep the harness's own exact_match, f1 or acc. Every line of a file ends in
-one named state. About 25 MB a CPU-second, memory that of one file's rows.
+one named state. About 38 MB a CPU-second (14,000 items), memory that of one file's rows.
 """
 
 import math
