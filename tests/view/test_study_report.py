@@ -12,6 +12,7 @@ from made_study import TASKS, rows_of, write
 from tilth.study.design import parse_study
 from tilth.study.statistics.settings import StatisticsSettings
 from tilth.view.study.report import Asked, build_report, report_page, write_report
+from tilth.view.study.words import report_text
 
 HOSTILE = "</style><script>alert(1)</script>\"'&\u202e\x1b[31m{hash}"
 EFFECTS = {"original": 0.0, "table+faq": -0.06, "null arm": 0.0, "shuffled": 0.12}
@@ -183,6 +184,9 @@ def test_costs_and_published_scores_come_from_the_study_file(tmp_path: Path) -> 
     assert "Cost against score" in seen
     assert "Published macro score x 100: 17.25 (9 runs), +5.16" in seen
     assert "refused shuffled: epochs 5, original has 1" in seen
+    assert "Arms that differ from the baseline in more than the treatment: shuffled." in seen
+    assert "It differs in more than the treatment: epochs 5 against 1." in seen
+    assert "not the recipe alone: shuffled differs from original" in report_text(report)
 
 
 def test_another_size_is_compared_by_its_order(tmp_path: Path) -> None:

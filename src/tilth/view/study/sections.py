@@ -39,7 +39,22 @@ def head(report: Report) -> str:
     )
     figures = [(f"{counts[name]:,}", _plural(name)) for name in _VERDICTS]
     figures += [(f"{runs['ok']:,} of {runs.total():,}", "runs finished"), (f"{items:,}", "items")]
-    return headline("Study", report["title"], lead, figures)
+    return headline("Study", report["title"], lead, figures) + _warning(report)
+
+
+def refused_arms(report: Report) -> list[str]:
+    """Arms of the report that the study file lets differ in more than the treatment."""
+    arms = {one["arm"] for one in report["primary"]["comparisons"]}
+    held = (one["arm"] for one in report["differences"] or () if one["level"] == "refused")
+    return [arm for arm in dict.fromkeys(held) if arm in arms]
+
+
+def _warning(report: Report) -> str:
+    arms = refused_arms(report)
+    if not arms:
+        return ""
+    names = safe(", ".join(arms), 400)
+    return f'<p class="notice warn">Arms that differ from the baseline in more than the treatment: {names}.</p>'
 
 
 def sections(report: Report) -> list[Section]:
@@ -111,7 +126,8 @@ def _claims(report: Report) -> str:
     items = []
     for one in ordered(main["comparisons"]):
         kind = KINDS[one["verdict"]]
-        beside = " ".join(part for part in (_cost_words(report, one["arm"]), _published_words(report, one)) if part)
+        parts = (_unequal_words(report, one["arm"]), _cost_words(report, one["arm"]), _published_words(report, one))
+        beside = " ".join(part for part in parts if part)
         more = f'<p class="soft small">{safe(beside, 600)}</p>' if beside else ""
         items.append(
             f'<li><span class="says {kind}">{_plural(one["verdict"])}</span><div><h3>{safe(one["arm"])}</h3>'
@@ -124,6 +140,12 @@ def _claims(report: Report) -> str:
 
 def _list(items: Sequence[str]) -> str:
     return f'<ul class="claims">{"".join(items)}</ul>'
+
+
+def _unequal_words(report: Report, arm: str) -> str:
+    held = [one for one in report["differences"] or () if one["arm"] == arm and one["level"] == "refused"]
+    what = "; ".join(f"{one['field']} {one['of_arm']} against {one['of_baseline']}" for one in held)
+    return f"It differs in more than the treatment: {what}." if held else ""
 
 
 def _cost_words(report: Report, arm: str) -> str:

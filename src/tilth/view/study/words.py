@@ -6,7 +6,7 @@ from typing import Any
 from tilth.study.lm_eval import Imported
 from tilth.study.plan import Reach, StudyPlan
 from tilth.study.treatment import line
-from tilth.view.study.sections import ordered
+from tilth.view.study.sections import ordered, refused_arms
 from tilth.view.tables import table_text
 from tilth.view.terminal import one_line, printable
 
@@ -40,7 +40,12 @@ def report_text(report: Mapping[str, Any]) -> str:
     ]
     left = [task["task"] for task in main["tasks"] if not task["in_aggregate"]]
     gate = [f"left out by the gate on {main['baseline']}: {', '.join(left)}"] if left else []
-    return "\n\n".join([*rows, _listed("run", lost), _listed("task", gate)]).strip()
+    unequal = [f"{arm} differs from {main['baseline']} in more than the treatment" for arm in refused_arms(report)]
+    return "\n\n".join(
+        part
+        for part in (*rows, _listed("run", lost), _listed("task", gate), _listed("not the recipe alone", unequal))
+        if part
+    )
 
 
 def imported_text(found: Sequence[Imported]) -> str:
