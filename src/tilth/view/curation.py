@@ -7,6 +7,7 @@ from typing import Any
 from tilth.base.files import read_json
 from tilth.view.contamination import contamination_of
 from tilth.view.probe import loop_of_report
+from tilth.view.synthesis import comparisons_of
 from tilth.view.terminal import one_line
 from tilth.view.words import equation, reason_words
 
@@ -25,6 +26,7 @@ def curation_of(step: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
         "stages": [_stage(stage) for stage in report["stages"]],
         "sources": _sources(report["by_source"]),
         "contaminated": contamination_of(folder),
+        "difficulty": comparisons_of(folder),
         "steering": [loop_of_report(read_json(found)) for found in sorted(folder.glob("stages/*/round.json"))],
         "examples": [
             _examples(report, reason, count)

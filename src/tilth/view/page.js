@@ -148,6 +148,7 @@
     for (const step of data.steps) {
       for (const alarm of step.alarms) node.append(alarmBox(alarm));
       if (step.curation) node.append(...curation(step));
+      if (step.requests) node.append(...requests(step));
       if (step.prompts.length) node.append(...prompts(step));
     }
     node.append(costAndLicences());
@@ -193,16 +194,52 @@
       el("p", { class: "legend" }, el("span", {}, el("i", { class: "kept" }), "kept"), el("span", {}, el("i", { class: "flagged" }), "flags raised on kept rows"), el("span", {}, el("i", { class: "lost" }), "not kept"))];
   }
 
+  const share = (n) => (n === null || n === undefined ? "–" : `${(100 * n).toFixed(0)} %`);
+  const interval = (found, places = 2) => (found?.value === null || found?.value === undefined ? "not known"
+    : `${found.value.toFixed(places)} (${found.low.toFixed(places)} to ${found.high.toFixed(places)})`);
+
+  // A table of counts, rows against columns; deeper where more rows lie.
+  function matrix(rows, columns, labels, counts) {
+    const most = Math.max(1, ...counts.flat());
+    return el("table", { class: "matrix" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, `${rows} \\ ${columns}`), labels.map((name) => el("th", { class: "num", scope: "col" }, name)))),
+      el("tbody", {}, counts.map((line, i) => el("tr", {}, el("th", { scope: "row" }, labels[i]),
+        line.map((n) => {
+          const cell = el("td", { class: "num" }, n ? count(n) : "·");
+          if (n) cell.style.background = `color-mix(in srgb, var(--kept) ${Math.round((60 * n) / most)}%, var(--card))`;
+          return cell;
+        })))));
+  }
+
+  // What was asked for against what an annotator found: difficulty degradation, measured.
+  function requests(step) {
+    const { grades, difficulty, rounds, rows, of, level } = step.requests;
+    const table = (heads, lines) => el("table", { class: "prompts" },
+      el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", { class: kind, scope: "col" }, name)))), el("tbody", {}, lines));
+    const line = (name, entry) => el("tr", {}, el("td", {}, name), el("td", { class: "num" }, count(entry.pairs)),
+      el("td", { class: "num" }, entry.requested.toFixed(2)), el("td", { class: "num" }, entry.achieved.toFixed(2)),
+      el("td", { class: "num" }, el("b", {}, interval(entry.difference))), el("td", { class: "num" }, interval(entry.lower_bin)));
+    const heads = (first) => [[first], ["questions", "num"], ["requested", "num"], ["annotated", "num"], ["difference", "num"], ["in a lower bin", "num"]];
+    return [
+      el("h2", {}, `Requested against annotated: ${step.name}`),
+      el("p", { class: "soft small" }, `${count(rows)} of ${plural(of, "question", "questions")}; ${share(level)} intervals; a negative difference means easier than asked for.`),
+      grades.pairs ? matrix("requested grade", "annotated", grades.labels, grades.counts) : "",
+      grades.pairs ? el("p", { class: "soft small" }, `same grade ${interval(grades.exact)}, lower ${interval(grades.below)}`) : "",
+      difficulty.length ? table(heads("mechanism"), difficulty.map((entry) => line(entry.mechanism, entry))) : "",
+      rounds.length ? table(heads("round of hardening"), rounds.map((entry) => line(`round ${entry.round}`, entry))) : "",
+    ];
+  }
+
   // What each stage of a curate step dropped, from which source, and example rows for every reason.
   function curation(step) {
-    const { stages, sources, examples, contaminated, steering } = step.curation;
+    const { stages, sources, examples, contaminated, steering, difficulty } = step.curation;
     const said = (items) => items.map((item) => `${item.words} ${count(item.count)}`).join(", ");
-    const share = (row, of) => {
+    const shareBar = (row, of) => {
       const parts = [{ count: row.kept, words: "kept", kind: "kept" }, ...row.reasons.map((item, i) => ({ ...item, kind: `lost${i % 2 ? " even" : ""}` }))];
       return bar(`${count(row.kept)} of ${count(row.in)} ${of} kept`, parts, row.in);
     };
     const row = (item, name, extra) => el("tr", {},
-      el("td", {}, name), el("td", { class: "num" }, el("b", {}, percent(item.kept, item.in))), el("td", { class: "wide" }, share(item, "rows")),
+      el("td", {}, name), el("td", { class: "num" }, el("b", {}, percent(item.kept, item.in))), el("td", { class: "wide" }, shareBar(item, "rows")),
       el("td", { class: "num", "data-label": "kept" }, `${count(item.kept)} of ${count(item.in)}`), extra,
       el("td", { class: item.reasons.length ? "wide small" : "wide small nothing", "data-label": "dropped:" }, said(item.reasons) || "all kept"));
     const table = (heads, rows) => el("table", { class: "prompts" },
@@ -217,6 +254,11 @@
       el("h3", { class: "after" }, "By source"),
       table([["source"], ["kept", "num"], [""], ["rows", "num"], ["characters", "num"], ["dropped for"]],
         sources.map((source) => row(source, source.name, el("td", { class: "num", "data-label": "characters" }, `${compact(source.characters_kept)} of ${compact(source.characters_in)}`)))),
+      ...difficulty.flatMap((found) => [
+        el("h3", { class: "after" }, "Difficulty measured twice"),
+        el("p", { class: "soft small" }, `${plural(found.compared, "question", "questions")} with a rubric score and a solve rate; rank correlation ${interval(found.spearman)}; same bin ${share(found.confusion.exact)}.`),
+        matrix("rubric", "by solve rate", ["D1", "D2", "D3", "D4", "D5"], found.confusion.counts),
+      ]),
       ...steering.flatMap((loop) => [
         el("h3", { class: "after" }, `Target against achieved, round ${loop.planned.round}`),
         table([["cell"], ["target", "num"], ...loop.rounds.map((n) => [`after round ${n}`, "num"]), [""]],

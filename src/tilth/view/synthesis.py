@@ -1,0 +1,52 @@
+"""Question synthesis on the page: requested against annotated, and difficulty measured twice.
+
+Both are measured on the rows of an annotate step, before any check drops the easy or the wrong ones; a large step is
+looked at by its first rows, which is said.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+
+from tilth.base.files import read_json
+from tilth.synth.questions.degradation import degradation
+from tilth.view.choose import shards
+
+ROWS = 20_000  # looked at of one step: about a second, and bounds of shares below a point
+_BATCH = 1000  # questions with their texts: a few megabytes
+
+
+def requests_of(step: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+    """Requested grades and difficulties against annotated ones over an annotate step; None where none was requested."""
+    if step["kind"] != "annotate":
+        return None
+    rows = list(_requested(folder))
+    if not rows:
+        return None
+    found = degradation(rows)
+    total = step["ledger"]["kept"]
+    return {**found, "of": total} if found["grades"]["pairs"] or found["difficulty"] else None
+
+
+def comparisons_of(folder: Path) -> list[dict[str, Any]]:
+    """Rubric against solve rate, as the difficulty stages of a curate step compared them."""
+    return [read_json(path) for path in sorted(folder.glob("stages/*/comparison.json"))]
+
+
+def _requested(folder: Path) -> Iterator[dict[str, Any]]:
+    left = ROWS
+    for path, dropped in shards(folder):
+        if dropped:
+            continue
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_BATCH, columns=["text", "parsed"]):
+                for row in batch.to_pylist():
+                    if left <= 0:
+                        return
+                    left -= 1
+                    value = orjson.loads(row["parsed"] or "{}")
+                    if value.get("grade_requested") or value.get("difficulty_requested") is not None:
+                        yield row
