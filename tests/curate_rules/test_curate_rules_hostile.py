@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.curate.rules.stage import build
+from tilth.curate.signals import c4
 from tilth.curate.signals.measure import measure
 from tilth.curate.signals.table import SIGNALS
 from tilth.frames import make_frame
@@ -74,6 +75,31 @@ def test_no_expression_of_ours_repeats_inside_a_repeat() -> None:
     for pattern in patterns:
         assert not re.search(r"[*+}]\)?[*+{]", pattern), pattern
         assert len(re.findall(r"(?<!\\)[*+]", pattern)) <= 1, pattern
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS, st.integers(1, 40))
+def test_lines_are_cut_the_same_in_pieces_as_at_once(text: str, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        whole = c4.kept_text(f"{text}\nThis line has five words.\n{text}")
+        patch.setattr(c4, "_PIECE", size)
+        assert c4.kept_text(f"{text}\nThis line has five words.\n{text}") == whole
+
+
+def test_of_a_very_long_document_the_beginning_is_measured_and_counts_are_scaled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = "A line of seven words, no less.\n# One of 5 more words here.\n"
+    short, long = line * 100, line * 1000
+    monkeypatch.setattr("tilth.curate.signals.measure.LOOK", len(short))
+    one, other = (measure(pl.DataFrame({"text": [text]}), NAMES).row(0, named=True) for text in (short, long))
+    assert other["character_count"] == len(long)
+    for name in ("word_count", "line_count", "mark_count"):
+        assert other[name] == pytest.approx(10 * one[name], rel=0.02), name
+    assert other["stop_word_count"] == one["stop_word_count"]
+    shares = [name for name in NAMES if "share" in name]
+    assert [other[name] for name in shares] == pytest.approx([one[name] for name in shares], abs=0.03, nan_ok=True)
+    assert measure(pl.DataFrame({"text": [long, None, "中" * len(long)]}), NAMES).height == 3
 
 
 def seconds(text: str) -> float:

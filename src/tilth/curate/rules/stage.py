@@ -16,12 +16,11 @@ from tilth.base.fingerprint import text_hash
 from tilth.curate.rules.presets import rules_by_language
 from tilth.curate.signals.badwords import read_words
 from tilth.curate.signals.bounds import failing, rows_by_key
-from tilth.curate.signals.c4 import kept_texts
+from tilth.curate.signals.c4 import kept_text
 from tilth.curate.signals.histogram import Survey
 from tilth.curate.signals.measure import measure, signal_type
 from tilth.curate.signals.spans import Bools, Ints
 from tilth.curate.signals.table import SIGNALS
-from tilth.curate.signals.text import of_series
 from tilth.frames import flag
 from tilth.recipe.stages.rules import Rule, Rules
 
@@ -122,7 +121,7 @@ class RulesStage:
             return part
         texts = part["text"].to_list()
         for row in np.flatnonzero(passing).tolist():  # one by one: each text is built from its own lines anyway
-            texts[row] = kept_texts(of_series(part["text"].slice(row, 1)))[0]
+            texts[row] = kept_text(texts[row] or "")
         new = pl.Series("_new_text", texts, dtype=pl.String)
         changed = pl.when(new != part["text"]).then(pl.lit(LINES_REMOVED)).alias("_new_flag")
         return part.with_columns(new, changed)

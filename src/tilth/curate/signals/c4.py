@@ -6,17 +6,17 @@ characters, policy lines, citations) is from the code its authors published: ten
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
+import polars as pl
 
 from tilth.curate.signals.classes import ALPHABETIC
 from tilth.curate.signals.gopher import ends_in_ellipsis, ratio
 from tilth.curate.signals.spans import Bools, Floats, Hashes, Ints, Spans, hash_spans
-from tilth.curate.signals.text import Texts
+from tilth.curate.signals.text import Texts, of_series
 
 #: C4 2.2: a retained line ends in one of these; the code adds the single quote.
 TERMINAL_MARKS = b".?!\"'"
@@ -68,6 +68,8 @@ ABBREVIATIONS = (
     *("Jan.", "Feb.", "Mar.", "Apr.", "Jun.", "Jul.", "Aug.", "Sep.", "Sept.", "Oct.", "Nov.", "Dec."),
 )
 
+#: Characters whose lines are cut together.
+_PIECE = 1 << 20
 _CURLY, _STOP, _BRACKET = 0x7B, 0x2E, 0x5D
 _ENDS = np.zeros(256, np.bool_)
 _ENDS[list(TERMINAL_MARKS)] = True
@@ -184,18 +186,29 @@ def c4_sentence_count(texts: Texts) -> Ints:
     return lines.spans.per_document(counts)
 
 
-def kept_texts(texts: Texts) -> list[str]:
-    """Each text cut down to the lines that C4 keeps, without references: what C4's own text is.
+def kept_text(text: str) -> str:
+    """A text cut down to the lines that C4 keeps, without references: what C4's own text is.
 
-    A loop over the lines that are kept, as they have to become strings.
+    Piece by piece, since every line is judged by itself. A loop over the lines that are kept, as they have to become
+    strings.
     """
-    lines = texts.once(lines_of)
-    kept = lines.spans.where(lines.kept)
-    whole = texts.bytes.tobytes()
-    spans = zip(kept.starts.tolist(), kept.ends.tolist(), strict=True)
-    cut = [CITATION.sub("", whole[start:end].decode()) for start, end in spans]
-    first = kept.first.tolist()
-    return ["\n".join(cut[a:b]).strip() for a, b in pairwise(first)]
+    cut: list[str] = []
+    for piece in _pieces(text):
+        texts = of_series(pl.Series([piece]))
+        lines = texts.once(lines_of)
+        kept = lines.spans.where(lines.kept)
+        spans = zip(kept.starts.tolist(), kept.ends.tolist(), strict=True)
+        cut += [CITATION.sub("", texts.bytes[start:end].tobytes().decode()) for start, end in spans]
+    return "\n".join(cut).strip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces of whole lines, of about `_PIECE` characters where its lines are shorter."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _stripped(texts: Texts) -> Spans:
