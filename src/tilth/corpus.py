@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from tilth.base.errors import ConfigError, MissingExtra
+from tilth.base.fingerprint import text_hash
 from tilth.base.progress import Snapshot
 from tilth.data.rows import read_rows
 from tilth.data.source import Columns, SourceSpec
@@ -235,6 +236,59 @@ def decontaminate(
     """Drop, cut or flag rows that hold items of the benchmark files; returns the `RunResult`."""
     made = decontaminate_recipe(_listed(source), _listed(benchmarks), columns=columns, action=action, workers=workers)
     return _run(made, run_dir, on_snapshot)
+
+
+def agreement_of(
+    first: str | Path, second: str | Path, out: str | Path | None = None, *, threshold: float = 0.7
+) -> dict[str, Any]:
+    """How far two annotators agree on the disciplines of the same questions; written to `out` where it is given.
+
+    `first` and `second` are finished datasets, such as those of an annotate step and of a label step; rows are the same
+    where their text is. The file is what `select` asks for before labels steer it (`agreement:`).
+    """
+    from tilth.base.files import write_json
+    from tilth.label.agreement import Gate, agree, judge
+
+    one, other = _disciplines(Path(first)), _disciplines(Path(second))
+    texts = sorted(one.keys() & other.keys())
+    if not texts:
+        raise ConfigError(f"expected questions that both {first} and {second} hold; saw none with the same text.")
+    found = agree([one[text] for text in texts], [other[text] for text in texts])
+    verdict = judge(found, Gate(kappa=threshold, source=f"{first} against {second}"))
+    report = {
+        "format": 1,
+        **asdict(found),
+        "threshold": threshold,
+        "usable": verdict.usable,
+        "classes": dict(verdict.classes),
+        "by_class": [asdict(item) for item in found.classes],
+        "reasons": dict(verdict.reasons),
+        "source": verdict.gate.source,
+    }
+    if out is not None:
+        write_json(Path(out), report)
+    return report
+
+
+def _disciplines(folder: Path) -> dict[str, str | None]:
+    """Discipline by text hash; of copies the first counts."""
+    import polars as pl
+
+    from tilth.data.dataset import read_manifest
+    from tilth.recipe.stages.select import LabelColumns
+    from tilth.steer.labels import with_labels
+
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise ConfigError(f"expected a finished dataset in {folder}; it has no manifest. Run the step that makes it.")
+    found: dict[str, str | None] = {}
+    for shard in manifest.shards:
+        frame = pl.read_parquet(folder / f"{shard.name}.parquet")
+        frame = frame.unnest("signals") if frame.schema.get("signals", pl.String).is_nested() else frame
+        labels = with_labels(frame, LabelColumns())["discipline"]
+        for text, label in zip(frame["text"], labels, strict=True):
+            found.setdefault(text_hash(text), label)
+    return found
 
 
 def model_of(model: str, urls: Sequence[str] = ()) -> tuple[ModelSpec, int]:

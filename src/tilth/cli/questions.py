@@ -145,6 +145,22 @@ def probe_compare(
     print(moves_text(asdict(compare([ProbeResults.load(folder) for folder in probes], metric))))
 
 
+def agreement(
+    first: Annotated[Path, typer.Argument(help="A finished dataset with disciplines, such as an annotate step's.")],
+    second: Annotated[Path, typer.Argument(help="Another annotator's dataset of the same questions.")],
+    out: Annotated[Path | None, typer.Option("--out", help="The file that select can ask for.")] = None,
+    threshold: Annotated[float, typer.Option("--kappa", help="What Cohen's kappa has to reach.")] = 0.7,
+) -> None:
+    """Compare two annotators: Cohen's kappa with its interval, by class, and whether the labels may steer."""
+    from tilth.corpus import agreement_of
+    from tilth.view.scorer import agreement_text
+
+    report = agreement_of(first, second, out, threshold=threshold)
+    print(agreement_text(report))
+    if not report["usable"]:
+        raise typer.Exit(4)
+
+
 def weights(
     probe: Annotated[Path, typer.Argument(help="The folder of a probe.")],
     target: Annotated[
@@ -164,4 +180,4 @@ def weights(
 
 
 #: Name of each command -> its function; `cli.main` adds them.
-COMMANDS: dict[str, Callable[..., None]] = {"label": label, "weights": weights}
+COMMANDS: dict[str, Callable[..., None]] = {"label": label, "agreement": agreement, "weights": weights}

@@ -17,7 +17,7 @@ _FILES = {
     "near_duplicates": ("against",),
     "semantic_duplicates": ("cache",),
     "probe_items": ("probe",),
-    "select": ("weights", "requested", "achieved"),
+    "select": ("weights", "requested", "achieved", "agreement"),
     "layouts": ("target",),
 }
 #: The same, of settings that may name something else, such as a Hub model: a file where there is one.

@@ -24,6 +24,7 @@ from tilth.frames import drop
 from tilth.recipe.stages.select import GRADES, Grade, LabelColumns, Select
 from tilth.steer.cells import BINS, UNLABELLED, Base
 from tilth.steer.drift import Drift, Round, by_cell, estimate_drift, plan_requests, reachable_distance, total_variation
+from tilth.steer.gate import load_agreement
 from tilth.steer.labels import read_labels, with_labels
 from tilth.steer.weights import Weights
 
@@ -45,19 +46,21 @@ class SelectStage:
 
     settings: Select
     seed: int
+    unsure: tuple[str, ...] = ()  # disciplines whose labels the annotators do not agree on: they count as none
 
     VERSION = VERSION
 
     @property
     def identity(self) -> Mapping[str, str]:
         """Version, settings, the weights and the rows of the earlier rounds; paths do not count."""
-        own = self.settings.model_dump(mode="json", exclude={"weights", "requested", "achieved"})
+        own = self.settings.model_dump(mode="json", exclude={"weights", "requested", "achieved", "agreement"})
         folders = (*self.settings.requested, *self.settings.achieved)
         return {
             "version": str(VERSION),
             "settings": fingerprint(own),
             "seed": str(self.seed),
             "weights": _digest(Path(self.settings.weights)),
+            "unsure": ", ".join(self.unsure),
             "earlier_rounds": fingerprint([_rows_of(Path(folder)) for folder in folders]),
         }
 
@@ -119,6 +122,9 @@ class SelectStage:
 
     def _row(self, frame: pl.DataFrame, part: str) -> pl.DataFrame:
         labels = with_labels(frame, self.settings.labels).select("discipline", "bin")
+        if self.unsure:
+            named = pl.col("discipline")
+            labels = labels.with_columns(discipline=pl.when(~named.is_in(self.unsure)).then(named))
         # what one round takes last, the next takes first only by chance: the round is in the stream's name
         order = [seed_of(self.seed, "select", self.settings.round, name) for name in frame["doc_id"]]
         return frame.select("key", pl.col("doc_id").alias("id")).with_columns(
@@ -178,9 +184,10 @@ class SelectStage:
 
 
 def build(settings: Select, seed: int) -> SelectStage:
-    """The stage of its settings; raises `ConfigError` where the file of weights is missing or wrong."""
+    """The stage of its settings; raises `ConfigError` where the file of weights or of agreement is missing or wrong."""
     Weights.load(Path(settings.weights))
-    return SelectStage(settings=settings, seed=seed)
+    unsure = load_agreement(Path(settings.agreement)).unsure if settings.agreement else ()
+    return SelectStage(settings=settings, seed=seed, unsure=unsure)
 
 
 def assign(usable: pl.DataFrame, plan: Mapping[Base, int]) -> dict[int, Base]:

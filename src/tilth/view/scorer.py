@@ -28,6 +28,27 @@ def labeller_text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def agreement_text(report: Mapping[str, Any]) -> str:
+    """How far two annotators agree, and whether their labels may steer."""
+    low, high = report["interval"]
+    kappa = f"kappa {report['kappa']:.3f} ({low:.3f} to {high:.3f}); the same label on {report['observed']:.1%}"
+    lines = [f"{report['rows']:,} questions with both labels, {report['missing']:,} without one of them", kappa]
+    rows = [
+        (
+            item["name"],
+            *(f"{item[name]:,}" for name in ("first", "second", "both")),
+            f"{item['kappa']:.3f}",
+            one_line(report["reasons"].get(item["name"], "may steer" if report["usable"] else "-"), 80),
+        )
+        for item in report["by_class"]
+    ]
+    lines.append(table_text(("class", "first", "second", "both", "kappa", "verdict"), rows))
+    verdict = (
+        "the labels may steer" if report["usable"] else f"the labels steer nothing: {report['reasons'].get('all', '')}"
+    )
+    return "\n".join([*lines, verdict])
+
+
 def _classes(report: Mapping[str, Any]) -> Iterator[str]:
     always = f"always naming the largest class gives {report['majority']:.3f}"
     yield f"accuracy {_with_interval(report, 'accuracy')}; {always}"

@@ -53,6 +53,8 @@ class Select(BaseModel):
     requested: Names = ()
     achieved: Names = ()
     labels: LabelColumns = LabelColumns()
+    # file that `tilth agreement` wrote: labels below its threshold steer nothing; None: not asked for
+    agreement: str | None = None
     reuse: int = Field(1, ge=1)  # rounds that one seed may be in
     # 10: after 50 requests of a cell its own outcomes weigh five times as much as what all cells have in common; ours
     smoothing: float = Field(10.0, gt=0)

@@ -44,9 +44,7 @@ def _details(one: Comparison, analysis: Analysis, alpha: float) -> tuple[str, ..
         f"Its {analysis.aggregate} score differs by {_signed(one.effect)} ({level} interval {_signed(one.low)} to "
         f"{_signed(one.high)}, {seeds}; positive is better)."
     )
-    adjusted = (
-        "" if one.p_adjusted is None else f"Adjusted for {len(analysis.comparisons)} arms, p = {_p(one.p_adjusted)}."
-    )
+    adjusted = _adjusted(one, analysis)
     return effect, adjusted, _margin(one), _noise(analysis), _left_out(one), _best(one)
 
 
