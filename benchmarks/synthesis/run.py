@@ -16,7 +16,7 @@ from synthesis.recipes import make_seeds, one_step, whole, write
 from tilth.generate.journal import Record, read_segment
 
 ASKED_SECONDS = 300.0  # wall clock of the whole recipe on two cores
-ASKED_MS = 1.0  # client CPU a call, in rows of several calls
+ASKED_MS = 1.0  # client CPU a call, in rows of several calls; measured with the scripted engine's own share in it
 #: Steps of several calls a row: kind -> settings.
 STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "solve, 8 answers": ("solve", {"k": 8}),
@@ -60,9 +60,7 @@ def run_whole(options: Namespace) -> dict[str, Any]:
 def run_calls(options: Namespace) -> dict[str, Any]:
     """CPU a call in rows of several calls, without start-up: the difference of two runs over that of their calls.
 
-    `whole_ms` is everything that the process does, the scripted engine included; `client_ms` is without the engine's
-    own seconds, which stand in the journal with each answer (it answers in one go, so seconds are its CPU time, or more
-    where the machine is busy: then `client_ms` comes out too low, so measure on a quiet machine).
+    It is everything that the process does, the scripted engine included, so the client's own share is less.
     """
     fresh_folder(options.work)
     small, large = (make_seeds(options, rows, options.work / f"seeds-{rows}") for rows in (options.few, options.rows))
@@ -75,23 +73,17 @@ def run_calls(options: Namespace) -> dict[str, Any]:
                 for seeds in (small, large)
             )
             calls = many["calls"] - few["calls"]
-            whole_ms = 1000 * (many["cpu_s"] - few["cpu_s"]) / calls
-            engine_ms = 1000 * (many["engine_s"] - few["engine_s"]) / calls
-            rounds.append(
-                {"calls": calls, "whole_ms": whole_ms, "engine_ms": engine_ms, "client_ms": whole_ms - engine_ms}
-            )
-            say(f"{name}: {whole_ms:.3f} ms a call, {engine_ms:.3f} of them in the engine")
-        found[name] = {"rounds": rounds, "client_ms": spread([one["client_ms"] for one in rounds]).median}
-    worst = max(one["client_ms"] for one in found.values())
-    return {"steps": found, "client_ms": worst, "asked": {"client_ms": ASKED_MS}, "met": worst <= ASKED_MS}
+            rounds.append({"calls": calls, "ms": 1000 * (many["cpu_s"] - few["cpu_s"]) / calls})
+            say(f"{name}: {rounds[-1]['ms']:.3f} ms a call over {calls:.0f} calls")
+        found[name] = {"rounds": rounds, "ms": spread([one["ms"] for one in rounds]).median}
+    worst = max(one["ms"] for one in found.values())
+    return {"steps": found, "ms": worst, "asked": {"ms": ASKED_MS}, "met": worst <= ASKED_MS}
 
 
 def _calls(seeds: Path, kind: str, settings: dict[str, Any], folder: Path) -> dict[str, float]:
     recipe = write(one_step(seeds, kind, settings), folder.with_suffix(".yaml"))
     figures = _tilth(recipe, folder, folder.with_suffix(".log"))
-    records = list(_records(folder / "asked"))
-    seconds = sum(record.completion.seconds for record in records if record.completion is not None)
-    return {"calls": len(records), "cpu_s": figures.cpu_s, "engine_s": seconds}
+    return {"calls": sum(1 for _ in _records(folder / "asked")), "cpu_s": figures.cpu_s}
 
 
 def _records(folder: Path) -> Iterator[Record]:
