@@ -28,8 +28,18 @@ SURFACE = {
     "weights": ["--metric", "--out", "--target", "probe"],
     "probe make": ["--difficulty", "--items", "--least", "--out", "--seed", "dataset"],
     "probe run": sorted(
-        ["--answers", "--completions", "--json-lines", "--out", "--quiet", "--set", "--step", "--temperature", "--url"]
-        + ["model"]
+        [
+            "--answers",
+            "--completions",
+            "--json-lines",
+            "--out",
+            "--quiet",
+            "--set",
+            "--step",
+            "--temperature",
+            "--url",
+            "model",
+        ]
     ),
     "probe compare": ["--metric", "probes"],
     "study plan": ["--json", "--noise", "--size", "study"],
@@ -37,8 +47,10 @@ SURFACE = {
         ["--arm", "--filter", "--form", "--group", "--item", "--out", "--seed", "--size", "--step", "samples"]
     ),
     "study report": sorted(
-        ["--aggregate", "--baseline", "--checkpoints", "--form", "--json", "--margin", "--metric", "--no-gate", "--out"]
-        + ["--pool-seeds", "--size", "--study", "results"]
+        [
+            *("--aggregate", "--baseline", "--checkpoints", "--form", "--json", "--margin", "--metric", "--no-gate"),
+            *("--out", "--pool-seeds", "--size", "--study", "results"),
+        ]
     ),
     "study published": ["--json", "--out"],
     "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],

@@ -171,3 +171,55 @@ def test_label_trains_a_labeller_and_labels_rows_with_it(tmp_path: Path) -> None
     both = tilth("label", "known.parquet", cwd=tmp_path)
     assert both.returncode == 2
     assert "expected one of --model" in both.stderr
+
+
+def test_a_model_is_probed_and_its_weak_cell_gets_the_weight(tmp_path: Path) -> None:
+    rows = [
+        {
+            "question": f"How much is {a} plus {b} in {discipline}, problem {number}?",
+            "answer": str(a + b),
+            "discipline": discipline,
+            "difficulty": float(hard),
+            "seed_id": f"{discipline}-{hard}-{number}",
+        }
+        for discipline in ("science", "history")
+        for hard in (3, 7)
+        for number in range(60)
+        for a, b in [(number * 7 + hard, number + len(discipline))]
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "known.parquet")
+    recipe = """
+name: pool
+steps:
+  seeds:
+    read:
+      source: [known.parquet]
+      columns: {text: question, id: seed_id, metadata: [answer, discipline, difficulty]}
+"""
+    (tmp_path / "pool.yaml").write_text(recipe)
+    model = """
+engine: scripted
+model: planted
+extra_body:
+  scripted:
+    known: [known.parquet]
+    skill: {cells: {science/D4: 0.1, science/D2: 0.95, history/D2: 0.95, history/D4: 0.95}}
+"""
+    (tmp_path / "model.yaml").write_text(model)
+    for arguments in (
+        ("run", "pool.yaml", "--run-dir", "pool", "--quiet"),
+        ("probe", "make", "pool/seeds", "--out", "set", "--least", "20"),
+        ("probe", "run", "model.yaml", "--set", "set", "--out", "probe"),
+        ("weights", "probe", "--target", "0.9", "--out", "weights.yaml"),
+    ):
+        done = tilth(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "science/D4" in done.stdout.splitlines()[3]  # the greatest weight first
+    page = (tmp_path / "probe" / "probe.html").read_text()
+    assert 'class="heat"' in page
+    assert "<script" not in page
+    again = tilth("probe", "compare", "probe", "probe", cwd=tmp_path)
+    assert "science/D4" in again.stdout
+    missing = tilth("probe", "run", "no-such-model", "--set", "set", "--out", "p2", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "--url" in missing.stderr

@@ -18,6 +18,7 @@ from tilth.data.rows import read_rows
 from tilth.data.source import Columns, SourceSpec
 from tilth.generate.model import ModelSpec
 from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe
+from tilth.recipe.paths import resolve_model
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, NearDuplicates
 from tilth.recipe.stages.label import Label
@@ -300,8 +301,9 @@ def model_of(model: str, urls: Sequence[str] = ()) -> tuple[ModelSpec, int]:
         return checkpoint_model(path), checkpoint_step(path)
     if path.suffix in (".yaml", ".yml") and path.is_file():
         try:
-            return ModelSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))), 0
-        except (ValidationError, yaml.YAMLError) as error:
+            block = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return ModelSpec.model_validate(resolve_model(block, path.parent.absolute())), 0
+        except (ValidationError, yaml.YAMLError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"expected the block of a model in {path}, as under model: in a recipe; saw: {error}"
             ) from error

@@ -64,13 +64,25 @@ def _resolve_stage(item: dict[str, Any], base: Path, steps: set[str]) -> None:
 
 def _resolve_generation(kind: str, settings: dict[str, Any], base: Path) -> None:
     settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
-    _resolve_present(settings["model"], ("model", "tokenizer"), base)
-    scripted = settings["model"]["extra_body"].get("scripted")
-    if settings["model"]["engine"] == "scripted" and isinstance(scripted, dict):
-        scripted |= {key: _absolute(path, base) for key, path in scripted.items() if key == "questions" and path}
+    settings["model"] = resolve_model(settings["model"], base)
     for inner, key in _places(settings, _GENERATION_FILES.get(kind, ())):
         if inner[key]:
             inner[key] = _absolute(inner[key], base)
+
+
+def resolve_model(model: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The block of a model with its files absolute: a folder in `model` or `tokenizer`, what a script knows."""
+    found = dict(model)
+    _resolve_present(found, ("model", "tokenizer"), base)
+    scripted = found.get("extra_body", {}).get("scripted")
+    if found.get("engine") == "scripted" and isinstance(scripted, dict):
+        known = scripted.get("known", ())
+        named = [known] if isinstance(known, str) else known
+        found["extra_body"] = {
+            **found["extra_body"],
+            "scripted": {**scripted, "known": [_absolute(path, base) for path in named]},
+        }
+    return found
 
 
 def _places(settings: dict[str, Any], names: tuple[str, ...]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -84,7 +96,7 @@ def _places(settings: dict[str, Any], names: tuple[str, ...]) -> Iterator[tuple[
 
 def _resolve_present(settings: dict[str, Any], keys: tuple[str, ...], base: Path) -> None:
     for key in keys:
-        if settings[key] and (base / settings[key]).exists():
+        if settings.get(key) and (base / settings[key]).exists():
             settings[key] = _absolute(settings[key], base)
 
 
