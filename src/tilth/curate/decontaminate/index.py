@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.curate.decontaminate.ngrams import Sieve, distinct, ngrams, sieve
-from tilth.curate.decontaminate.tokens import I64, Mask, Tokens, tokenise
+from tilth.curate.decontaminate.tokens import I32, I64, Mask, Tokens, tokenise
 from tilth.recipe.stages.decontaminate import Matching
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 VERSION = 1
 
 F64 = npt.NDArray[np.float64]
-#: Numbers of n-grams and of units: fewer than 2^31 fit any memory, and these arrays are the largest.
-I32 = npt.NDArray[np.int32]
 
 #: Words that one character of a script without spaces counts: English and Chinese halves of xquad have this ratio.
 CHARACTER_WORDS = 0.6
@@ -56,7 +54,7 @@ class Index:
     size: I64  # of each unit, in tokens
     total: F64  # of each unit: the weight of all its n-grams
     need: F64  # of each unit: the score from which a row is contaminated
-    grams: I32  # numbers of n-grams, by unit, sorted within
+    grams: I32  # numbers of n-grams, by unit, sorted within; these two are the largest arrays, hence 32 bits
     grams_from: I64
     units: I32  # numbers of units, by n-gram
     units_from: I64

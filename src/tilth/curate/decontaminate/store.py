@@ -29,7 +29,7 @@ from tilth.curate.decontaminate.ngrams import Sieve
 from tilth.curate.decontaminate.tokens import Tokens
 
 #: Raise it when the same index would be written otherwise.
-VERSION = 1
+VERSION = 2
 ENVIRONMENT = "TILTH_DECONTAMINATE_CACHE"
 #: Indexes with fewer n-grams than this are built faster than files are managed.
 WORTH_KEEPING = 200_000

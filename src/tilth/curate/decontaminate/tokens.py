@@ -5,8 +5,8 @@ full-width forms, punctuation, line breaks, table pipes, bullets, emphasis, `$` 
 command names, HTML tags and entities, and link targets are dropped. So "**What** is\\n`x^2`?" and "| what is $x²$ |"
 give the same tokens.
 
-Guarantees: no regular expression, linear in the text; a text gives the same tokens whatever texts are beside it.
-Costs about 20 ns a character, and 60 bytes a character of one block (`_BLOCK` characters) at a time.
+Guarantees: no regular expression, linear in the text, of up to 2^31 characters; a text gives the same tokens whatever
+texts are beside it. Costs about 20 ns a character, and 60 bytes a character of one block (`_BLOCK` characters) at a time.
 """
 
 import unicodedata
@@ -23,6 +23,7 @@ VERSION = 1
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 #: Characters worked on at once: small enough for the arrays to stay near the processor's cache.
@@ -54,13 +55,13 @@ _INVISIBLE = (*range(0x0300, 0x0370), 0x00AD, *range(0x200B, 0x2010), 0x2060, 0x
 class Tokens:
     """Tokens of several texts, one text after the other.
 
-    `hashes` (uint64); `starts`, `ends` (int64): characters in the token's own text; `alone`: whether it is a character
+    `hashes` (uint64); `starts`, `ends` (int32): characters in the token's own text; `alone`: whether it is a character
     of a script without spaces; `bounds` (one more than texts): text i has tokens bounds[i] to bounds[i + 1].
     """
 
     hashes: U64
-    starts: I64
-    ends: I64
+    starts: I32
+    ends: I32
     alone: Mask
     bounds: I64
 
@@ -81,32 +82,36 @@ class _Block:
 def tokenise(texts: Sequence[str]) -> Tokens:
     """The tokens of all `texts`. Unpaired surrogates are separators."""
     hashes: list[U64] = []
-    starts: list[I64] = []
-    ends: list[I64] = []
+    starts: list[I32] = []
+    ends: list[I32] = []
     alone: list[Mask] = []
-    owners: list[I64] = []
+    owners: list[I32] = []
     for block in _blocks(texts):
         found, begin, end, single = _tokens_of(block)
         owner = np.searchsorted(block.places, begin, "right") - 1
         shift = block.offset - block.places[owner]
         hashes.append(found)
-        starts.append(begin + shift)
-        ends.append(end + shift)
+        starts.append((begin + shift).astype(np.int32))
+        ends.append((end + shift).astype(np.int32))
         alone.append(single)
-        owners.append(owner + block.first)
-    owned = _concatenate(owners, np.int64)
-    bounds = np.searchsorted(owned, np.arange(len(texts) + 1), "left").astype(np.int64)
+        owners.append((owner + block.first).astype(np.int32))
+    owned = _concatenate(owners, np.int32)
+    bounds = np.searchsorted(owned, np.arange(len(texts) + 1, dtype=np.int32), "left").astype(np.int64)
+    del owned
     return Tokens(
         _concatenate(hashes, np.uint64),
-        _concatenate(starts, np.int64),
-        _concatenate(ends, np.int64),
+        _concatenate(starts, np.int32),
+        _concatenate(ends, np.int32),
         _concatenate(alone, np.bool_),
         bounds,
     )
 
 
 def _concatenate(parts: list[Any], kind: type) -> Any:
-    return np.concatenate(parts) if parts else np.empty(0, kind)
+    """All parts as one array; the list is emptied, since the tokens of a long document are not small."""
+    whole = np.concatenate(parts) if parts else np.empty(0, kind)
+    parts.clear()
+    return whole
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[_Block]:
