@@ -53,7 +53,7 @@ FOUND = [
     ("not_self_contained", "上述结论说明了什么？"),
     ("cites_exercise", "How far does the car of Example 19.1 go?"),
     ("missing_reference", "What total force do the muscles exert as shown in ."),
-    ("no_question", "The “lead” in pencils is a graphite composition."),
+    ("reads_as_query", "The “lead” in pencils is a graphite composition."),
     ("several_questions", "What is a bank? What does it lend?"),
     ("choices_in_text", "Which is red?\nA. sky\nB. blood\nC. grass"),
     ("choices_in_text", "Which is red?\n1. sky\n2. blood\n3. grass"),
@@ -81,8 +81,14 @@ LEFT = [
     ("not_self_contained", "Which of these is red, or is it none of the above?"),
     ("cites_exercise", "How many hours did Jane exercise 5 days a week?"),
     ("missing_reference", "What is heavy water made of ?"),
-    ("no_question", "kuchipudi is a dance form of which state"),
-    ("no_question", "Calculate the mass of the sun."),
+    ("needs_picture", "Find the location and size of the final image."),
+    ("needs_picture", "Who killed Jesse James, one of the legendary figures of the Wild West?"),
+    ("needs_picture", "Which of the following figures did not live in America? Paine or Burke?"),
+    ("needs_passage", f"The following excerpt is from a law. {'No person shall be held in service. ' * 4}Which one?"),
+    ("needs_link", "A website lets people sell emeralds. How does a rule change what this website earns?"),
+    ("reads_as_query", "kuchipudi is a dance form of which state"),
+    ("no_question", "members of the black order"),
+    ("reads_as_query", "Calculate the mass of the sun."),
     ("no_question", "若函数 $f(x)$ 为偶函数, 则 $a=$"),
     ("several_questions", "Who said “What is truth?”"),
     ("choices_in_text", "Name each compound:\n(a) NaCl\n(b) KCl\n(c) HCl"),
@@ -134,6 +140,13 @@ def test_rules_on_answers_find(rule: str, metadata: dict[str, object]) -> None:
 def test_sound_answers_pass(metadata: dict[str, object]) -> None:
     row = _look("Which sea is the saltiest?", **metadata)
     assert (row["question_faults"], row["reason"]) == ([], None)
+
+
+def test_what_asks_nothing_is_dropped_only_where_nothing_is_answered() -> None:
+    answered = _look("members of the black order")
+    assert (answered["reason"], answered["flags"]) == (None, ["reads_as_query"])
+    stage = build(Questions(actions={"answer_missing": "keep"}), 0)
+    assert _look("members of the black order", stage, answer="")["reason"] == "no_question"
 
 
 def test_a_context_is_where_passage_and_table_are() -> None:

@@ -68,7 +68,8 @@ def needs_table(thresholds: Mapping[str, float]) -> pl.Expr:
 
 def needs_passage(thresholds: Mapping[str, float]) -> pl.Expr:
     """Speaks of a passage; neither a context nor a text long enough to hold it is there."""
-    asked = pl.col(TEXT).str.contains(pattern("needs_passage"))
+    text = pl.col(TEXT)
+    asked = text.str.contains(pattern("needs_passage")) & ~text.str.contains(pattern("passage_follows"))
     return asked & _short(thresholds) & pl.col("question_context").is_null()
 
 
@@ -153,7 +154,7 @@ def excerpt(name: str) -> pl.Expr:
     text = pl.col(TEXT)
     if name == "needs_picture":
         text = text.str.replace_all(pattern("no_picture"), "")
-    if name in ("no_question", "question_too_short"):
+    if name in ("no_question", "reads_as_query", "question_too_short"):
         return text.str.slice(0, 80)
     words = patterns.get(name) or pattern(name)
     return pl.coalesce(text.str.extract(words, 0), text).str.slice(0, 80)
