@@ -12,6 +12,7 @@ the batch, and at most 150 MB of remembered units.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tilth.recipe.stages.tokens import Engine, Specials
+from tilth.tokens.quick import quick_encoder
 from tilth.tokens.tokenizer import HubTokenizer
 from tilth.tokens.units import SETTLED, Units, units_of
 
@@ -30,6 +32,8 @@ _REMEMBERED: Final = 400_000
 _LONGEST_REMEMBERED: Final = 48
 #: Units joined for one call of the tokenizer; a call a unit costs 1.6 times as much. More than 1,000 gains nothing.
 _JOINED: Final = 500
+#: Longer units go to the package one by one: a join gains nothing, and tiktoken's patterns may look far back.
+_ALONE: Final = 256
 #: Characters of one call. The package needs about 60 bytes a character; longer pieces are cut, and counted.
 _LONGEST: Final = 4 << 20
 #: Stands between joined units: noncharacters, which no text for interchange has (Unicode Standard, section 23.7).
@@ -72,8 +76,9 @@ class _Table:
 class Encoder:
     """Encodes batches with one tokenizer. Not shared between processes: each builds its own.
 
-    `engine` is "units" or "plain", `reason` why it is plain; `cut` counts texts that were too long for one call and
-    were cut where no tokenizer would (see `_LONGEST`), so that ids around the cut may differ from those of the whole.
+    `engine` is "units+tiktoken", "units" or "plain"; `reason` why it is plain, `why_not_quick` why not tiktoken; `cut`
+    counts texts that were too long for one call and were cut where no tokenizer would (see `_LONGEST`), so that ids
+    around the cut may differ from those of the whole.
     """
 
     def __init__(self, tokenizer: HubTokenizer, *, specials: Specials = "text", engine: Engine = "auto") -> None:
@@ -82,6 +87,7 @@ class Encoder:
         self._joining = tokenizer.build()
         self.cut = 0
         self._table = _Table()
+        self._whole: set[str] = set()  # texts of the batch that only the package itself is asked about
         parsed = tokenizer.parsed()
         for built in (self._plain, self._joining):
             built.encode_special_tokens = specials == "text"
@@ -91,6 +97,9 @@ class Encoder:
             for entry in parsed.get("added_tokens") or []
             if specials == "parse" or not entry.get("special")
         ]
+        quick = quick_encoder(tokenizer) if engine == "auto" else ""
+        self._quick = None if isinstance(quick, str) else quick
+        self.why_not_quick = quick if isinstance(quick, str) else ""
         units = units_of(parsed) if engine == "auto" else "plain was asked for"
         self._units = units if isinstance(units, Units) else None
         self.reason = units if isinstance(units, str) else ""
@@ -99,8 +108,10 @@ class Encoder:
 
     @property
     def engine(self) -> str:
-        """ "units" or "plain"."""
-        return "plain" if self._units is None else "units"
+        """ "units+tiktoken", "units" or "plain"."""
+        if self._units is None:
+            return "plain"
+        return "units" if self._quick is None else "units+tiktoken"
 
     def _add_separator(self) -> int:
         from tokenizers import AddedToken
@@ -148,12 +159,14 @@ class Encoder:
 
     def _cut(self, texts: pl.Series, units: Units) -> tuple[pl.Series, Counts]:
         """Units of all texts in order, and how many each text has. A text that needs it is one unit."""
+        self._whole = set()
         plain = ~texts.str.contains(f"[^{SETTLED}]")
         if self._added:
             plain &= ~texts.str.contains_any(self._added)
         normal = texts.str.normalize("NFC") if units.nfc else texts
         lists = normal.str.extract_all(units.pattern)
         if not plain.all():
+            self._whole = set(texts.filter(~plain).to_list())
             lists = lists.zip_with(plain, texts.to_frame("t").select(pl.concat_list("t")).to_series())
         lengths = lists.list.len().to_numpy().astype(np.int64)
         return lists.filter(pl.Series(lengths > 0)).explode(), lengths
@@ -180,22 +193,30 @@ class Encoder:
 
     def _encode_units(self, units: list[str]) -> Ragged:
         """Ids of units, several a call with a separator between them; long ones and odd ones each in a call."""
-        alone = [len(unit) > 4096 or any(mark in unit for mark in "\ufdd0\ufdd1") for unit in units]
+        odd = "\ufdd0" in "".join(units)  # looked at all together first: almost never there
+        whole = self._whole
+        alone = [len(unit) > _ALONE or (odd and "\ufdd0" in unit) or unit in whole for unit in units]
         short = [unit for unit, single in zip(units, alone, strict=True) if not single]
-        joined = [_SEPARATOR.join([*short[at : at + _JOINED], ""]) for at in range(0, len(short), _JOINED)]
-        many = _ragged(self._joining, joined).ids
-        ends = np.flatnonzero(many == self._separator)
-        kept = Ragged(many[many != self._separator], np.diff(ends, prepend=-1) - 1)
+        kept = self._encode_joined(short) if self._quick is None else _flat([self._quick(unit) for unit in short])
         if not any(alone):
             return kept
         rest = self._one_by_one([unit for unit, single in zip(units, alone, strict=True) if single])
         return _merged(kept, rest, np.array(alone))
 
+    def _encode_joined(self, units: list[str]) -> Ragged:
+        joined = [_SEPARATOR.join([*units[at : at + _JOINED], ""]) for at in range(0, len(units), _JOINED)]
+        many = _ragged(self._joining, joined).ids
+        ends = np.flatnonzero(many == self._separator)
+        return Ragged(many[many != self._separator], np.diff(ends, prepend=-1) - 1)
+
 
 def _ragged(built: Any, texts: Sequence[str]) -> Ragged:
-    found = [encoding.ids for encoding in built.encode_batch_fast(list(texts), add_special_tokens=False)]
-    counts = np.array([len(ids) for ids in found], np.int64)
-    ids = np.concatenate([np.array(ids, np.uint32) for ids in found]) if found else np.zeros(0, np.uint32)
+    return _flat([encoding.ids for encoding in built.encode_batch_fast(list(texts), add_special_tokens=False)])
+
+
+def _flat(found: list[list[int]]) -> Ragged:
+    counts = np.fromiter(map(len, found), np.int64, len(found))
+    ids = np.fromiter(chain.from_iterable(found), np.uint32, int(counts.sum()))
     return Ragged(ids, counts)
 
 

@@ -43,6 +43,17 @@ _UNITS: Final = {
     (QWEN2,): _split_units(r"\p{N}"),
 }
 
+# The same cuts as words, for an engine with look-ahead. digits: they are cut off before words are looked for, so all
+# white space in front of one is one word.
+_GPT2_WORDS = _GPT2_CONTRACTIONS + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_DIGITS_WORDS = _GPT2_CONTRACTIONS + r"| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
+_WORDS: Final = {
+    ("ByteLevel",): _GPT2_WORDS,
+    ("Digits", "ByteLevel"): _DIGITS_WORDS,
+    (LLAMA3,): LLAMA3,
+    (QWEN2,): QWEN2,
+}
+
 #: Characters that came with Unicode 13 or before. Programs disagree about what newer ones are, for they know other
 #: versions; a text with one is tokenised whole.
 SETTLED: Final = r"\p{Age=13.0}"
@@ -70,6 +81,11 @@ def units_of(parsed: dict[str, Any]) -> Units | str:
     if pattern is None:
         return "it cuts texts in a way that is not in the table of tilth.tokens.units"
     return Units(pattern=pattern, nfc=normalizer is not None)
+
+
+def words_of(parsed: dict[str, Any]) -> str | None:
+    """The pattern of single words of a parsed tokenizer.json, with look-ahead; None where it is not in the table."""
+    return _WORDS.get(_shape(parsed.get("pre_tokenizer")))
 
 
 def _shape(pre_tokenizer: Any) -> tuple[str, ...]:
