@@ -29,6 +29,8 @@ from tilth.stage import GenerationStage, Identity, Outcome, Unit
 #: Rows in memory for each slot of the engines: enough that a freed slot always finds a row waiting.
 ROWS_PER_SLOT = 2
 _REPORT_SECONDS = 0.25
+#: Engines that are code of this process: they fill a core, and there is never anything else to wait for.
+_IN_PROCESS = frozenset({"extractive", "scripted"})
 
 
 @dataclass(slots=True)
@@ -133,7 +135,7 @@ async def _run_parts(
     def counts() -> dict[str, Any]:
         told = worker_counts(worker, spend, stage, pool)
         # rules run in this very process, so there is never anything else to wait for
-        return {**told, "limiting": "this machine's CPU"} if spec.engine == "extractive" else told
+        return {**told, "limiting": "this machine's CPU"} if spec.engine in _IN_PROCESS else told
 
     ticker = asyncio.create_task(_tick(lambda: report(Report(counts=counts()))))
     try:
@@ -360,7 +362,7 @@ def worker_count(plan: Plan, step: str) -> int:
     asked = plan.recipe.execution.workers
     if asked:
         return asked
-    return (os.cpu_count() or 1) if plan.generation(step).model.engine == "extractive" else 1
+    return (os.cpu_count() or 1) if plan.generation(step).model.engine in _IN_PROCESS else 1
 
 
 def _share(go: Pass, plan: Plan, step: str, workers: int) -> dict[str, Any]:

@@ -116,6 +116,12 @@ class LocalExecutor:
                 member.process.join()
         if error is not None:
             raise error
+        if todo and not self.stopping:
+            raise TilthError(
+                f"expected workers to take every part; {len(todo)} are left and no worker is. Each died before it took "
+                "one, most often since the program that called tilth starts its work without "
+                "`if __name__ == '__main__':`, which processes need. Set execution.workers: 1, or add it."
+            )
 
     def _hear(self, member: _Member, todo: list[str], start: Callable[[int], None]) -> Report | None:
         try:

@@ -118,7 +118,7 @@ def load_cells(path: str) -> Mapping[str, Mapping[str, float]]:
     if isinstance(value, dict):
         value = next((value[key] for key in ("cells", "weights") if isinstance(value.get(key), dict | list)), value)
     if isinstance(value, list) and all(isinstance(row, dict) for row in value):
-        value = {f"{row.get('discipline')}/{row.get('bin')}": row.get("weight") for row in value}
+        value = {name: weight for row in value for name, weight in _listed_cells(row)}
     if not isinstance(value, dict) or not value:
         raise ConfigError(f"expected cells such as 'mathematics/D4: 2.5' in {path}; saw {type(value).__name__}.")
     cells: dict[str, dict[str, float]] = {}
@@ -131,6 +131,21 @@ def load_cells(path: str) -> Mapping[str, Mapping[str, float]]:
             )
         cells.setdefault(found[1], {})[f"D{found[2]}"] = float(weight)
     return cells
+
+
+def _listed_cells(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """One entry of a list as pairs of cell and weight: a discipline and a bin, or a merged cell that `tilth weights`
+    wrote, whose weight is shared by the places it covers."""
+    disciplines, bins = row.get("disciplines"), row.get("bins")
+    if not isinstance(disciplines, list) or not isinstance(bins, list) or len(bins) != 2:
+        return [(f"{row.get('discipline')}/{row.get('bin')}", row.get("weight"))]
+    low, high = bins
+    if not (isinstance(low, int) and isinstance(high, int) and 1 <= low <= high <= 5):
+        return [(f"{disciplines}/{bins}", row.get("weight"))]  # no cell: refused with what was seen
+    places = [f"{one}/D{bin_}" for one in disciplines for bin_ in range(low, high + 1)]
+    weight = row.get("weight")
+    share = weight / len(places) if places and isinstance(weight, int | float) else weight
+    return [(place, share) for place in places]
 
 
 def json_lines(path: str, what: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
