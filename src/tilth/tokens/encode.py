@@ -5,10 +5,11 @@ before are encoded by the tokenizer itself, and the ids of the batch are gathere
 the tokenizers package; only where a text is cut is ours. Where the cut is not known, or a first look finds a
 difference, texts are encoded one by one, and `engine` and `reason` say so.
 
-What it costs: about 0.15 CPU-seconds a MB of mixed text against 0.6 to 0.8 of the package alone; memory: about 25 times
-the batch, and at most 150 MB of remembered units.
+What it costs: about a quarter of the package's CPU on mixed English and Chinese text, a fifth on English (figures in
+docs/tokens.md), and 1 to 2 CPU-seconds at the start; memory: about 25 times the batch, and 150 MB of remembered units.
 """
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -84,14 +85,12 @@ class Encoder:
     def __init__(self, tokenizer: HubTokenizer, *, specials: Specials = "text", engine: Engine = "auto") -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # processes are the parallelism here
         self._plain = tokenizer.build()
-        self._joining = tokenizer.build()
+        self._tokenizer = tokenizer
         self.cut = 0
         self._table = _Table()
         self._whole: set[str] = set()  # texts of the batch that only the package itself is asked about
         parsed = tokenizer.parsed()
-        for built in (self._plain, self._joining):
-            built.encode_special_tokens = specials == "text"
-        self._separator = self._add_separator()
+        self._plain.encode_special_tokens = specials == "text"
         self._added = [
             entry["content"]
             for entry in parsed.get("added_tokens") or []
@@ -113,11 +112,15 @@ class Encoder:
             return "plain"
         return "units" if self._quick is None else "units+tiktoken"
 
-    def _add_separator(self) -> int:
+    @functools.cached_property
+    def _joining(self) -> tuple[Any, int]:
+        """The tokenizer with the separator as a token, and its id."""
         from tokenizers import AddedToken
 
-        self._joining.add_tokens([AddedToken(_SEPARATOR, special=False, normalized=False)])
-        return int(self._joining.token_to_id(_SEPARATOR))
+        built = self._tokenizer.build()
+        built.encode_special_tokens = self._plain.encode_special_tokens
+        built.add_tokens([AddedToken(_SEPARATOR, special=False, normalized=False)])
+        return built, int(built.token_to_id(_SEPARATOR))
 
     def check(self, texts: Iterable[str]) -> bool:
         """Compare both ways on `texts`; where they differ, encode plainly from now on. True: they agree."""
@@ -205,9 +208,10 @@ class Encoder:
 
     def _encode_joined(self, units: list[str]) -> Ragged:
         joined = [_SEPARATOR.join([*units[at : at + _JOINED], ""]) for at in range(0, len(units), _JOINED)]
-        many = _ragged(self._joining, joined).ids
-        ends = np.flatnonzero(many == self._separator)
-        return Ragged(many[many != self._separator], np.diff(ends, prepend=-1) - 1)
+        built, separator = self._joining
+        many = _ragged(built, joined).ids
+        ends = np.flatnonzero(many == separator)
+        return Ragged(many[many != separator], np.diff(ends, prepend=-1) - 1)
 
 
 def _ragged(built: Any, texts: Sequence[str]) -> Ragged:
