@@ -6,7 +6,7 @@ command names, HTML tags and entities, and link targets are dropped. So "**What*
 give the same tokens.
 
 Guarantees: no regular expression, linear in the text, of up to 2^31 characters; a text gives the same tokens whatever
-texts are beside it. Costs about 20 ns a character, and 60 bytes a character of one block (`_BLOCK` characters) at a time.
+texts are beside it. Costs about 20 ns a character, and 60 bytes a character of one block of `_BLOCK` characters.
 """
 
 import unicodedata
