@@ -79,6 +79,7 @@ def test_svamp_is_found_in_its_seeds(shared: Path) -> None:
     assert 300 <= found["reason"].is_not_null().sum() <= 320  # some seeds are another's question once more
 
 
+@pytest.mark.slow
 def test_mgsm_is_found_in_gsm8k_and_mmlu_in_math(shared: Path) -> None:
     folder = shared / "data" / "benchmarks"
     table = read_benchmarks([str(folder / f"{name}.parquet") for name in ("gsm8k", "mgsm", "mmlu", "math")])

@@ -74,7 +74,7 @@ def test_an_index_without_an_ngram_comes_back_too(tmp_path: Path) -> None:
     assert find_matches([CLEAN, "Why?"], again, MATCHING) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=10)
 @given(st.data())
 def test_a_damaged_file_is_no_index(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("damaged")
@@ -151,9 +151,9 @@ def test_of_several_processes_one_builds_and_all_find_the_same(tmp_path: Path) -
     quiz = write_items(tmp_path)
     environment = {**os.environ, store.ENVIRONMENT: str(tmp_path / "cache")}
     command = [sys.executable, "-c", _BUILDER, quiz, str(ITEMS[0]["question"])]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=120)[0].split() for process in processes]
-    assert [reason for _, reason in said] == ["contaminated_question"] * 3
+    assert [reason for _, reason in said] == ["contaminated_question"] * 2
     assert sum(int(count) for count, _ in said) == 1
     assert len(list((tmp_path / "cache").glob("*.arrow"))) == 1
 

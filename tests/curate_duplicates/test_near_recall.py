@@ -112,6 +112,7 @@ def test_english_pairs_are_found_as_often_as_the_formula_says(shared: Path, tmp_
     check(pairs(texts, words_of, " ", 1), tmp_path)
 
 
+@pytest.mark.slow
 def test_chinese_pairs_are_found_as_often_as_the_formula_says(shared: Path, tmp_path: Path) -> None:
     texts = documents(shared, ("encyclopedia_zh", "legal", "textbook"), "zh", 300)
     texts = [text for text in texts if len(characters_of(text)) >= 300]

@@ -44,7 +44,7 @@ def settings(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         "question_duplicates": ("question_duplicates", {}),
         "semantic_duplicates": ("semantic_duplicates", {"index": "exact"}),
         "score": ("score", {"scorer": str(folder / "scorer"), "minimum": 0.5}),
-        "quotas": ("quotas", {"by": "language", "each": {"characters": 1_000_000}}),
+        "quotas": ("quotas", {"by": "language", "each": {"characters": 1_000_000_000}}),
     }
 
 

@@ -201,7 +201,7 @@ def test_every_pattern_compiles() -> None:
         pl.Series(["x"]).str.contains(pattern(name))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(
     st.lists(
         st.tuples(st.text(max_size=60), st.text(max_size=8), st.lists(st.text(max_size=4), max_size=4)), max_size=6

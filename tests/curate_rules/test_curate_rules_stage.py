@@ -122,7 +122,7 @@ def test_a_value_on_the_threshold_passes() -> None:
     assert found["reason"].to_list() == ["not_three", None, "not_three"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(
         st.sampled_from([PROSE, PROSE * 2, CHINESE, "junk", "", "\n\n", "- a\n" * 60, "the to " * 40]), max_size=6

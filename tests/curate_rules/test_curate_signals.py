@@ -38,7 +38,7 @@ def values(text: str, *names: str) -> list[float | None]:
     return list(measure(pl.DataFrame({"text": [text]}), names).select(names).row(0))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 def test_signals_are_what_the_plain_definitions_give(texts: list[str]) -> None:
     expected = [signals(text) for text in texts]
@@ -49,7 +49,7 @@ def test_signals_are_what_the_plain_definitions_give(texts: list[str]) -> None:
             assert row[name] == (pytest.approx(found[name]) if name in found else None), (name, text)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(TEXTS, min_size=2, max_size=6))
 def test_a_signal_does_not_depend_on_the_other_texts_of_its_frame(texts: list[str]) -> None:
     together = measure(pl.DataFrame({"text": texts}), NAMES)
