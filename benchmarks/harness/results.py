@@ -31,7 +31,8 @@ def save(name: str, args: Namespace, body: Mapping[str, Any]) -> Path:
     options = {
         key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"
     }
-    for local in ("work", "results", "url", "documents", "benchmarks", "seeds"):  # where it ran says nothing about the figure
+    # where it ran says nothing about the figure
+    for local in ("work", "results", "url", "documents", "benchmarks", "seeds"):
         options.pop(local, None)
     document = {"benchmark": name, "machine": describe(), "tilth": _tilth(), "options": options, **body}
     args.results.mkdir(parents=True, exist_ok=True)
