@@ -42,7 +42,7 @@ def test_hostile_text_is_never_right_and_never_slow(gold: str) -> None:
         verdict = check(answer, gold)
         assert not verdict.correct, (answer[:40], verdict)
         assert len(verdict.answer) <= 200
-    assert time.process_time() - spent < 10  # of 41 answers up to 3 MB; a quadratic expression would need minutes
+    assert time.process_time() - spent < 60  # of 41 answers up to 3 MB; a quadratic expression would need minutes
 
 
 @pytest.mark.slow

@@ -157,6 +157,7 @@ def test_a_tokenizer_that_cuts_in_an_unknown_way_is_used_as_it_is(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # every code point, or documents of all kinds, on a busy machine
 def test_every_code_point_has_the_ids_of_the_package(fast: Encoder, tokenizer: HubTokenizer) -> None:
     # every letter, digit, mark, space and symbol; of the uniform rest (ideographs, private use, unassigned) each 16th
     points = [chr(p) for p in range(0x110000) if not 0xD800 <= p <= 0xDFFF]
@@ -167,6 +168,7 @@ def test_every_code_point_has_the_ids_of_the_package(fast: Encoder, tokenizer: H
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # every code point, or documents of all kinds, on a busy machine
 def test_real_documents_of_all_kinds_have_the_ids_of_the_package(
     fast: Encoder, tokenizer: HubTokenizer, shared: Path
 ) -> None:
