@@ -85,6 +85,29 @@ class Vectors:
         return result
 
 
+class Chosen(Vectors):
+    """Some rows of `vectors`, as if there were no others."""
+
+    def __init__(self, vectors: Vectors, rows: Array) -> None:
+        self._vectors = vectors
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def dimensions(self) -> int:
+        return self._vectors.dimensions
+
+    def slice(self, low: int, high: int) -> Array:
+        """Rows [low, high) of those chosen, copied to memory."""
+        return self._vectors.take(self._rows[low:high]).astype(np.float16)
+
+    def take(self, rows: Array) -> Array:
+        """Some rows of those chosen as float32."""
+        return self._vectors.take(self._rows[rows])
+
+
 def _exact(vectors: Vectors, search: Search, _: int) -> Iterator[tuple[Array, Array]]:
     slack = search.threshold - 1e-3  # decided again with the same arithmetic as the approximate way
     for low in range(0, len(vectors), _BLOCK):

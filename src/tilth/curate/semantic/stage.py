@@ -26,8 +26,9 @@ from tilth.base.fingerprint import fingerprint
 from tilth.curate.semantic import hashed
 from tilth.curate.semantic.cache import VectorCache
 from tilth.curate.semantic.clusters import Decision, decide
+from tilth.curate.semantic.copies import representatives, with_copies
 from tilth.curate.semantic.endpoint import Embedder
-from tilth.curate.semantic.index import EXACT_ROWS, Search, Vectors, near_pairs
+from tilth.curate.semantic.index import EXACT_ROWS, Chosen, Search, Vectors, near_pairs
 from tilth.data.questions import VERSION as FIELDS_VERSION
 from tilth.data.questions import Question, gold_text, normalise_question, with_questions
 from tilth.frames import CorpusStage, drop
@@ -105,8 +106,7 @@ class _Stage:
         )
         if whole is None:
             return
-        first, second, cosines = self._pairs(vectors, whole["answer"], workers)
-        decision = decide(first, second, cosines, _preference(whole))
+        decision = self._decision(vectors, whole["answer"], _preference(whole), workers)
         table = _clusters(whole, decision)
         for part in parts:
             _write_table(_decisions(folder, part), table.filter(pl.col("part") == part).drop("part"))
@@ -131,6 +131,17 @@ class _Stage:
         place = Path(self.settings.cache) if self.settings.cache else folder / "embeddings"
         cache = VectorCache(place, endpoint.model, str(endpoint.dimensions), endpoint.prefix)
         return Embedder(endpoint=endpoint, cache=cache, name=part)
+
+    def _decision(self, vectors: Vectors, answers: pl.Series, preference: Array, workers: int) -> Decision:
+        """Copies are decided as one row."""
+        kinds = np.zeros(len(answers), np.uint64)
+        if self.settings.same_answer:  # one bit for whether there is an answer
+            kinds = (answers.fill_null(0).to_numpy() << np.uint64(1)) | answers.is_not_null().to_numpy()
+        found = representatives(vectors, kinds, preference)
+        rows = np.flatnonzero(found == np.arange(len(found)))
+        chosen = vectors if len(rows) == len(found) else Chosen(vectors, rows)
+        first, second, cosines = self._pairs(chosen, answers.gather(rows), workers)
+        return with_copies(decide(rows[first], rows[second], cosines, preference), found)
 
     def _pairs(self, vectors: Vectors, answers: pl.Series, workers: int) -> tuple[Array, Array, Array]:
         settings = self.settings
