@@ -24,6 +24,7 @@ SURFACE = {
     "decontaminate": sorted([*FILES, "--action", "--benchmarks"]),
     "train-scorer": ["--good", "--group", "--json", "--label", "--out", "--seed", "--text", "labelled"],
     "label": sorted([*FILES, "--json", "--label", "--model", "--train"]),
+    "explain": ["--json", "place"],
     "agreement": ["--kappa", "--out", "first", "second"],
     "weights": ["--metric", "--out", "--target", "probe"],
     "probe make": ["--difficulty", "--items", "--least", "--out", "--seed", "dataset"],

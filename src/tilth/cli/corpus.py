@@ -177,6 +177,31 @@ def train_scorer(
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() if as_json else scorer_text(report))
 
 
+def explain(
+    place: Annotated[str, typer.Argument(help="A token shard and a token's place in it.", metavar="SHARD:TOKEN")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+) -> None:
+    """Name the row, prompt, model and call that a token of a token shard came from."""
+    from dataclasses import asdict
+
+    import orjson
+
+    from tilth.base.errors import ConfigError
+    from tilth.tokens.explain import explain as explain_token
+    from tilth.view.terminal import one_line
+
+    shard, _, token = place.rpartition(":")
+    if not shard or not token.isdigit():
+        raise ConfigError(f"expected SHARD:TOKEN, such as tokens/00000.ds:12345; saw {place!r}.")
+    found = asdict(explain_token(Path(shard), int(token)))
+    if as_json:
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2, default=str).decode())
+        return
+    for name, value in {**found.pop("columns"), **found}.items():
+        if value not in (None, ""):
+            print(f"{name:<16} {one_line(str(value), 300)}")
+
+
 #: Name of each command -> its function; `cli.main` adds them.
 COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspect,
@@ -184,6 +209,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "dedup": dedup,
     "decontaminate": decontaminate,
     "train-scorer": train_scorer,
+    "explain": explain,
 }
 
 
