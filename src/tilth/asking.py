@@ -7,7 +7,7 @@ call goes on after its row. Costs about 0.05 ms a request.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from tilth.base.random import seed_of
 from tilth.data.qa import QA
 from tilth.generate.model import ModelSpec, Sampling
 from tilth.generate.request import Completion, Request
-from tilth.lineage import call_seed
+from tilth.lineage import call_seed, sample_id
 from tilth.prompts.prompt import Drawn, Prompt, draw, load_prompt, render
-from tilth.stage import Document, Generate
+from tilth.stage import Document, Generate, RoutedAway, Unit
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -119,6 +119,21 @@ def language_of(qa: QA, document: Document) -> str:
     if said:
         return "zh" if said.startswith("zh") else "en"
     return "zh" if han_share(qa.question[:_LOOKED_AT]) >= _CHINESE else "en"
+
+
+def question_units(
+    document: Document, names: Mapping[str, str], language: str, why: str | None, payload: Callable[[str], Any]
+) -> tuple[list[Unit], list[RoutedAway]]:
+    """The one unit of a question, with the prompt of its language; none where `why` says that it is not asked about.
+
+    `names`: prompt by language. `payload` makes what the unit carries, from the name of its prompt.
+    """
+    chosen = names[language]
+    away = [RoutedAway(prompt=name, reason=why or "other_language") for name in names.values() if why or name != chosen]
+    if why is not None:
+        return [], away
+    row = sample_id(document.doc_id, chosen, 0)
+    return [Unit(sample_id=row, document=document, prompt=chosen, payload=payload(chosen))], away
 
 
 def han_share(text: str) -> float:

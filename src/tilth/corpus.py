@@ -17,7 +17,7 @@ from tilth.base.progress import Snapshot
 from tilth.data.rows import read_rows
 from tilth.data.source import Columns, SourceSpec
 from tilth.generate.model import ModelSpec
-from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe
+from tilth.recipe import CurateStage, Execution, Recipe, Step, load_recipe, replace_source
 from tilth.recipe.paths import resolve_model
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.duplicates import ExactDuplicates, Keep, NearDuplicates
@@ -41,23 +41,15 @@ def curate_recipe(
     `source` replaces what its first read step reads, `columns` how. `benchmarks` are what its decontaminate stages look
     for; where it has none, one is put at the end of its last curate step.
     """
-    loaded = load_recipe(Path(recipe))
-    looked_for = tuple(map(_from_here, benchmarks))
-    steps: dict[str, Step] = {}
-    replaced = False
-    for name, step in loaded.steps.items():
-        if step.read is not None and not replaced:
-            update: dict[str, Any] = {"source": tuple(map(_from_here, source))}
-            if columns is not None:
-                update["columns"] = columns
-            steps[name] = step.model_copy(update={"read": step.read.model_copy(update=update)})
-            replaced = True
-        else:
-            steps[name] = step
-    if not replaced:
-        raise ConfigError(f"expected a read step in recipe {loaded.name!r}, whose files are replaced; it has none.")
-    if looked_for:
-        steps = _with_benchmarks(steps, looked_for)
+    loaded = replace_source(load_recipe(Path(recipe)), list(source), Path.cwd())
+    steps = dict(loaded.steps)
+    if columns is not None:
+        first = next(name for name, step in steps.items() if step.read is not None)
+        read = steps[first].read
+        assert read is not None
+        steps[first] = steps[first].model_copy(update={"read": read.model_copy(update={"columns": columns})})
+    if benchmarks:
+        steps = _with_benchmarks(steps, tuple(map(_from_here, benchmarks)))
     return loaded.model_copy(update={"steps": steps, "execution": _execution(loaded.execution, workers)})
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import tilth.prompts
 from tilth.answers.reply import VERSION as REPLY_VERSION
-from tilth.asking import Ask, Asker, ask_all, document_of, language_of, shown_question, task_prompts
+from tilth.asking import Ask, Asker, ask_all, document_of, language_of, question_units, shown_question, task_prompts
 from tilth.base.errors import EngineError
 from tilth.data.qa import QA, qa_of
 from tilth.generate.request import Completion, Request
@@ -26,7 +26,7 @@ from tilth.label.rubric import (
 )
 from tilth.label.rubric import VERSION as RUBRIC_VERSION
 from tilth.label.taxonomy.load import load_taxonomy
-from tilth.lineage import answer_columns, model_identity, sample_id, unit_columns
+from tilth.lineage import answer_columns, model_identity, unit_columns
 from tilth.recipe.stages.annotate import Annotate
 from tilth.stage import Document, Generate, Identity, Outcome, RoutedAway, Unit
 
@@ -84,18 +84,8 @@ class AnnotateStage:
         qa = qa_of(document.text, document.metadata)
         qa = qa.but(more={name: value for name, value in qa.more.items() if name != "signals"})
         language = language_of(qa, document)
-        chosen = _NAMES[language]
-        empty = not qa.question.strip()
-        away = [
-            RoutedAway(prompt=name, reason="no_question" if empty else "other_language")
-            for name in _NAMES.values()
-            if empty or name != chosen
-        ]
-        if empty:
-            return [], away
-        row = sample_id(document.doc_id, chosen, 0)
-        payload = (qa, self._ask(chosen, qa, language))
-        return [Unit(sample_id=row, document=document, prompt=chosen, payload=payload)], away
+        why = None if qa.question.strip() else "no_question"
+        return question_units(document, _NAMES, language, why, lambda name: (qa, self._ask(name, qa, language)))
 
     async def __call__(self, unit: Unit, generate: Generate) -> Outcome:
         """Ask for the votes, read them, and add up."""

@@ -5,7 +5,6 @@ counts of the pass go into a marker that is written last, so that a killed pass 
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from tilth.base.errors import TilthError
 from tilth.base.files import read_json, write_atomic, write_json
 from tilth.base.fingerprint import text_hash
+from tilth.data.schema import curated
 from tilth.plan import CurationStage
 from tilth.runner.curation.frames import InputPart, read_part, read_tables, signal_types, to_table
 
@@ -244,7 +244,7 @@ class PartWork:
             pl.DataFrame().write_parquet(temporary)
 
     def _write_all_drops(self, temporary: Path, signals: dict[str, Any]) -> None:
-        schema = to_table(_no_drops(), signals, dropped=True).schema
+        schema = curated(signals, dropped=True)
         with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1, store_schema=False) as writer:
             for number in range(self._plan.number):
                 path = work_folder(self._folder, number) / "dropped" / f"{self._part.name}.parquet"
@@ -253,13 +253,6 @@ class PartWork:
                         writer.write_table(to_table(frame, signals, dropped=True))
             for frame in self._drops:
                 writer.write_table(to_table(frame, signals, dropped=True))
-
-
-def _no_drops() -> pl.DataFrame:
-    from tilth.frames import make_frame
-
-    texts = {"stage": pl.String, "source_hash": pl.String}
-    return make_frame([]).with_columns(*(pl.lit(None, dtype=kind).alias(name) for name, kind in texts.items()))
 
 
 def work_folder(folder: Path, number: int) -> Path:
@@ -315,5 +308,5 @@ def _rehash(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 
 def _add(total: dict[str, Any], more: Any) -> None:
-    for name, value in Counter(more).items():
+    for name, value in more.items():
         total[name] = total.get(name, 0) + value

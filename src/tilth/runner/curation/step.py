@@ -150,7 +150,7 @@ class CurationRun:
         done = marker_path(self._folder, number, "decided")
         if done.exists():
             return
-        self._tell(number, f"deciding {gate.label}", len(self._names))
+        self._tell(f"deciding {gate.label}", len(self._names))
         stage: Any = gate.stage
         started = _cpu_seconds()
         stage.decide(self._names, stage_folder(self._folder, gate), worker_count(self._plan))
@@ -159,10 +159,9 @@ class CurationRun:
     def _hear(self, number: int, report: Report) -> None:
         if report.marker is not None:
             done = sum(marker_path(self._folder, number, name).exists() for name in self._names)
-            self._tell(number, f"pass {number + 1} of {len(self._passes)}", done)
+            self._tell(f"pass {number + 1} of {len(self._passes)}", done)
 
-    def _tell(self, number: int, phase: str, done: int) -> None:
-        del number
+    def _tell(self, phase: str, done: int) -> None:
         self._on_snapshot(
             Snapshot(step=self._step, phase=phase, done=done, total=len(self._names), started=self._started)
         )

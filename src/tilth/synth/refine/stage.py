@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import tilth.prompts
-from tilth.asking import Ask, Asker, document_of, language_of, shown_question, task_prompts
+from tilth.asking import Ask, Asker, document_of, language_of, question_units, shown_question, task_prompts
 from tilth.data.qa import QA, qa_of
 from tilth.generate.request import Completion
-from tilth.lineage import answer_columns, model_identity, sample_id, unit_columns
+from tilth.lineage import answer_columns, model_identity, unit_columns
 from tilth.recipe.stages.refine import Refine
 from tilth.stage import Document, Generate, Identity, NotAnsweredError, Outcome, RoutedAway, Unit
 from tilth.synth.refine.compare import VERSION as COMPARE_VERSION
@@ -94,16 +94,10 @@ class RefineStage:
         qa = qa_of(document.text, document.metadata)
         qa = qa.but(more={name: value for name, value in qa.more.items() if name != "signals"})
         language = language_of(qa, document)
-        chosen = _NAMES[language]
         parts = (qa.question, qa.context, qa.answer, qa.solution, *(qa.choices or ()))
         length = sum(len(part) for part in parts if part)
         why = "too_long" if length > self._settings.max_characters else None if qa.question.strip() else "no_question"
-        away = [RoutedAway(prompt=name, reason=why or "other_language") for name in _NAMES.values() if name != chosen]
-        if why is not None:
-            return [], [*away, RoutedAway(prompt=chosen, reason=why)]
-        row = sample_id(document.doc_id, chosen, 0)
-        payload = (qa, self._ask(chosen, qa, language))
-        return [Unit(sample_id=row, document=document, prompt=chosen, payload=payload)], away
+        return question_units(document, _NAMES, language, why, lambda name: (qa, self._ask(name, qa, language)))
 
     async def __call__(self, unit: Unit, generate: Generate) -> Outcome:
         """Ask, read, and ask again where the answer could not be read."""

@@ -21,13 +21,14 @@ from tilth.asking import (
     ask_all,
     document_of,
     language_of,
+    question_units,
     shown_question,
     task_prompts,
 )
 from tilth.base.errors import EngineError
 from tilth.data.qa import QA, qa_of
 from tilth.generate.request import Completion, Request
-from tilth.lineage import answer_columns, model_identity, sample_id, unit_columns
+from tilth.lineage import answer_columns, model_identity, unit_columns
 from tilth.recipe.stages.solve import Solve
 from tilth.stage import Document, Generate, Identity, Outcome, RoutedAway, Unit
 from tilth.synth.solve.answers import VERSION as ANSWERS_VERSION
@@ -92,15 +93,9 @@ class SolveStage:
         """One unit a question, with the prompt of its language."""
         qa = qa_of(document.text, document.metadata)
         language = language_of(qa, document)
-        chosen = _NAMES[language]
         length = len(qa.question) + len(qa.context or "") + sum(map(len, qa.choices or ()))
         why = "too_long" if length > self._settings.max_characters else None if qa.question.strip() else "no_question"
-        away = [RoutedAway(prompt=name, reason=why or "other_language") for name in _NAMES.values() if name != chosen]
-        if why is not None:
-            return [], [*away, RoutedAway(prompt=chosen, reason=why)]
-        row = sample_id(document.doc_id, chosen, 0)
-        payload = (qa, self._ask(chosen, qa, language))
-        return [Unit(sample_id=row, document=document, prompt=chosen, payload=payload)], away
+        return question_units(document, _NAMES, language, why, lambda name: (qa, self._ask(name, qa, language)))
 
     async def __call__(self, unit: Unit, generate: Generate) -> Outcome:
         """Ask, judge each answer, and add up."""
