@@ -42,6 +42,8 @@ CURATION = {
     "repeated_text": "tilth.curate.repeats.stage:build",
     "decontaminate": "tilth.curate.decontaminate.stage:build",
     "quotas": "tilth.curate.sources.quotas:build",
+    "hold_out": "tilth.curate.sources.hold_out:build",
+    "shuffle": "tilth.curate.sources.shuffle:build",
     "probe_items": "tilth.steer.exclude:build",
     "select": "tilth.steer.select:build",
     "link": "tilth.synth.linking.stage:build",

@@ -17,7 +17,7 @@ from tilth.recipe.stages.rules import Rules
 from tilth.recipe.stages.score import Score
 from tilth.recipe.stages.select import ProbeItems, Select
 from tilth.recipe.stages.semantic import SemanticDuplicates
-from tilth.recipe.stages.sources import Licences, Quotas
+from tilth.recipe.stages.sources import HoldOut, Licences, Quotas, Shuffle
 from tilth.recipe.stages.verify import Verify
 
 
@@ -40,6 +40,8 @@ class CurateStage(BaseModel):
     repeated_text: RepeatedText | None = None
     decontaminate: Decontaminate | None = None
     quotas: Quotas | None = None
+    hold_out: HoldOut | None = None
+    shuffle: Shuffle | None = None
     probe_items: ProbeItems | None = None
     select: Select | None = None
     link: Link | None = None

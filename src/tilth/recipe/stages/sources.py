@@ -46,3 +46,25 @@ class Quotas(BaseModel):
     groups: dict[str, Quota] = Field(default_factory=dict)
     choose: Literal["random", "first", "best"] = "random"
     score: str | None = None  # the signal that `best` goes by, the greatest first
+
+
+class HoldOut(BaseModel):
+    """A part of the rows that nothing is made of and nothing is trained on: what models are judged by later.
+
+    A row's text decides on which side it falls, so equal texts fall on one side and a row stays there however the
+    corpus grows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(gt=0, lt=1)  # of the rows
+    salt: str = ""  # another one holds other rows out
+
+
+class Shuffle(BaseModel):
+    """Text as a planted bad example: the words of each document in another order, the words themselves kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: Literal["words"] = "words"
+    salt: str = ""
