@@ -48,7 +48,8 @@ def scripted(seeds: Path, name: str, **settings: Any) -> dict[str, Any]:
 def boostqa(seeds: Path, author: Mapping[str, Any], checker: Mapping[str, Any], **changes: Any) -> Recipe:
     """The shipped recipe over seed questions, as docs/boostqa.md says to change it.
 
-    `changes` are settings by step, laid over those of the shipped file; `steps` names the steps to keep.
+    `changes` are settings by step, laid over those of the shipped file; `steps` names the steps to keep, `sources` the
+    step that one comes from instead.
     """
     value = load_recipe(Path("boostqa")).model_dump(mode="json", by_alias=True, exclude_none=True)
     steps: dict[str, Any] = value["steps"]
@@ -59,6 +60,8 @@ def boostqa(seeds: Path, author: Mapping[str, Any], checker: Mapping[str, Any], 
             if kind in step:
                 block = author if kind == "synthesize" else checker
                 step[kind] = {**step[kind], "model": dict(block), **changes.get(name, {})}
+    for name, above in changes.get("sources", {}).items():
+        steps[name]["from"] = above
     wanted = changes.get("steps", list(steps))
     value["steps"] = {name: steps[name] for name in wanted}
     value["execution"] = {"workers": 1, **changes.get("execution", {})}

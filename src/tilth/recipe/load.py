@@ -57,6 +57,7 @@ def check_steps(recipe: Recipe, where: str = "recipe") -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise ConfigError(f"{where}: a step's name is its folder; expected letters, digits, - and _; saw {name!r}.")
         _check_sources(where, name, step, seen)
+        _check_indexes(where, name, step, {above: recipe.steps[above] for above in seen})
         seen.append(name)
 
 
@@ -80,6 +81,23 @@ def _check_sources(where: str, name: str, step: Step, above: list[str]) -> None:
         raise ConfigError(f"{where}: step {name!r} names a step twice in from: {said}.")
     if step.kind == "curate" and not step.curate:
         raise ConfigError(f"{where}: step {name!r} needs at least one stage under curate:; saw none.")
+
+
+def _check_indexes(where: str, name: str, step: Step, above: dict[str, Step]) -> None:
+    """What `near_duplicates` is held against is a step above that writes an index."""
+    written = {
+        one
+        for one, other in above.items()
+        for stage in other.curate or ()
+        if stage.near_duplicates is not None and stage.near_duplicates.write_index
+    }
+    for stage in step.curate or ():
+        named = set(stage.near_duplicates.against_steps) if stage.near_duplicates is not None else set()
+        if not named <= written:
+            raise ConfigError(
+                f"{where}: step {name!r} holds near_duplicates against {', '.join(sorted(named - written))}; expected "
+                f"steps above it whose near_duplicates has write_index: true ({', '.join(sorted(written)) or 'none'})."
+            )
 
 
 def dump_recipe(recipe: Recipe) -> str:

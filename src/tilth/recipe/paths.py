@@ -23,7 +23,7 @@ _FILES = {
 #: The same, of settings that may name something else, such as a Hub model: a file where there is one.
 _MAYBE_FILES = {"score": ("scorer",), "label": ("model", "taxonomy"), "rules": ("bad_words",)}
 #: Settings that may name a step of the recipe above: its dataset is meant.
-STEP_FOLDERS = {"select": ("requested", "achieved")}
+STEP_FOLDERS = {"select": ("requested", "achieved"), "near_duplicates": ("against_steps",)}
 #: Kind of a step that asks a model -> settings that name files, within it by dots.
 _GENERATION_FILES = {
     "synthesize": ("grade.weights", "harden.anchors", "logic.logics"),

@@ -33,11 +33,12 @@ class Index:
 
 
 def open_index(name: str, signing: Mapping[str, str]) -> Index:
-    """Open an index folder, or the stage's folder that holds one.
+    """Open an index folder, or the folder of a stage or a step that holds one.
 
     Raises `ConfigError` where there is none, or where it was written with other settings of the signature.
     """
-    folder = next((path for path in (Path(name), Path(name) / "index") if (path / "index.json").is_file()), None)
+    places = (Path(name), Path(name) / "index", *sorted(Path(name).glob("stages/*-near_duplicates/index")))
+    folder = next((path for path in places if (path / "index.json").is_file()), None)
     if folder is None:
         raise ConfigError(
             f"against: expected a folder with index.json, as write_index: true leaves it; saw none in {name}."

@@ -54,9 +54,15 @@ class Near:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The signature's settings, what is done with it, and the content of each index."""
+        """The signature's settings, what is done with it, and the content of each index.
+
+        Steps of the recipe are named alone: the runner takes what they hold for an input of this step.
+        """
         chosen = {"near_verify": str(self.settings.verify), "near_keep": self.settings.keep.model_dump_json()}
-        indexes = {f"near_against_{number}": index.digest for number, index in enumerate(self._indexes())}
+        against = [open_index(name, self.signing) for name in self.settings.against]
+        indexes = {f"near_against_{number}": index.digest for number, index in enumerate(against)}
+        if self.settings.against_steps:
+            indexes["near_against_steps"] = ", ".join(Path(name).name for name in self.settings.against_steps)
         return {**{f"near_{name}": value for name, value in self.signing.items()}, **chosen, **indexes}
 
     @property
@@ -64,7 +70,7 @@ class Near:
         """What the stage drops for."""
         return {
             REASON: "most of its text is that of a document that is kept",
-            REASON_INDEX: "most of its text is that of a document of an earlier run's index",
+            REASON_INDEX: "most of its text is that of a document in the index of an earlier run or a step above",
         }
 
     @property
@@ -118,7 +124,7 @@ class Near:
         }
 
     def _indexes(self) -> list[Index]:
-        return [open_index(name, self.signing) for name in self.settings.against]
+        return [open_index(name, self.signing) for name in (*self.settings.against, *self.settings.against_steps)]
 
 
 def build(settings: NearDuplicates, seed: int) -> Near:  # noqa: ARG001 - its hash functions are fixed, for the indexes

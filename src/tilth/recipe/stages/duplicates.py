@@ -52,6 +52,9 @@ class NearDuplicates(BaseModel):
     verify: float | None = Field(None, gt=0, le=1)  # least estimated Jaccard of a pair; None: one common band is enough
     keep: Keep = Keep(rule="longest")
     against: tuple[str, ...] = ()  # index folders of earlier runs
+    #: Steps above, in the same recipe, whose near_duplicates wrote an index (write_index) with the same signatures:
+    #: questions are then held against all seeds, and not only against each other.
+    against_steps: tuple[str, ...] = ()
     write_index: bool = False  # write `index/` from the documents kept here
 
 

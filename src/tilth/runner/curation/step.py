@@ -83,7 +83,17 @@ def input_parts(plan: Plan, step: str) -> tuple[list[InputPart], dict[str, str]]
             parts.append(
                 InputPart(name=part_name(number), number=number, source=source, path=path, prefix=len(sources) > 1)
             )
+    for compared in sorted(_compared(plan, step) - set(digests)):
+        manifest = read_manifest(plan.folder(compared))
+        assert manifest is not None, "a step runs after those it is held against"
+        digests[compared] = fingerprint([shard.digest for shard in manifest.shards])
     return parts, digests
+
+
+def _compared(plan: Plan, step: str) -> set[str]:
+    """Steps whose rows the step's rows are held against: inputs too, though no row comes from them."""
+    stages = [item.near_duplicates for item in plan.step(step).curate or () if item.near_duplicates is not None]
+    return {name for stage in stages for name in stage.against_steps}
 
 
 class CurationRun:

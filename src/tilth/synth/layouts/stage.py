@@ -118,6 +118,7 @@ class LayoutStage:
         language = _language(qa, said)
         rendered = render(qa, layout, language, draw >> 32)  # other bits than those that chose the layout
         told = orjson.loads(qa.dump()) | {"question": qa.question, "layout": layout}
+        told.pop("seed_texts", None)  # what verification looked at; the seeds' ids stay
         return rendered.encode("utf-8", "replace").decode(), orjson.dumps(told).decode(), layout, True
 
     def _drawn(self, names: Sequence[LayoutName], draw: int) -> LayoutName:

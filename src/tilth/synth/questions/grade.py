@@ -102,12 +102,13 @@ class ByGrades:
         )
         if isinstance(found, Unread):
             return failed(answer, found)
-        qa = new_question(seed, found, "grade").but(
+        made = new_question(seed, found, "grade")
+        qa = made.but(
             grade_requested=plan.grade,
             difficulty_requested=plan.difficulty,
             form=plan.form.name,
             persona=plan.persona,
-            more={"format": plan.layout},
+            more={**made.more, "format": plan.layout},
         )
         return Made(qa=qa, answer=answer)
 

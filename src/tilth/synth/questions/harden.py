@@ -180,12 +180,13 @@ class Hardening:
         made = state.accepted
         if made is None or made.qa is None:
             return Made(qa=None, answer=last.answer, reason=last.reason, detail=last.detail, signals=signals)
+        whole = made.qa.but(more={**made.qa.more, **rounds})
         if made.qa.difficulty is not None and made.qa.difficulty < target:
             if self._settings.must_reach:
                 detail = f"rated {made.qa.difficulty:g}, {target:g} asked for"
                 return Made(qa=None, answer=made.answer, reason="below_requested", detail=detail, signals=signals)
-            return Made(qa=made.qa.but(more=rounds), answer=made.answer, flags=("below_requested",), signals=signals)
-        return Made(qa=made.qa.but(more=rounds), answer=made.answer, signals=signals)
+            return Made(qa=whole, answer=made.answer, flags=("below_requested",), signals=signals)
+        return Made(qa=whole, answer=made.answer, signals=signals)
 
     def _ask(self, seed: Seed, state: _State, number: int, strategy: Strategy, target: float) -> Ask:
         now = state.question

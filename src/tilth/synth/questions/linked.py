@@ -57,8 +57,8 @@ class FromLinked:
         answer, found = await asker.question(ask, Expected(limits=limits, language=seed.language, not_these=questions))
         if isinstance(found, Unread):
             return failed(answer, found)
-        qa = new_question(seed, found, "linked", [other["id"] for other in work.plan])
-        return Made(qa=qa.but(more={"points": points}), answer=answer)
+        qa = new_question(seed, found, "linked", [(other["id"], other["parts"]["question"]) for other in work.plan])
+        return Made(qa=qa.but(more={**qa.more, "points": points}), answer=answer)
 
     def _other(self, item: Any) -> dict[str, Any] | None:
         """One linked seed; None for what is none."""

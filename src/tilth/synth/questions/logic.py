@@ -156,7 +156,9 @@ class ByLogic:
         if isinstance(made, Unread):
             return failed(answer, made, {"logic": logic["logic"]})
         qa = new_question(seed, made, "logic")
-        return Made(qa=qa.but(more={"logic": logic["logic"], "points": list(logic["points"])}), answer=answer)
+        return Made(
+            qa=qa.but(more={**qa.more, "logic": logic["logic"], "points": list(logic["points"])}), answer=answer
+        )
 
     async def _extract(self, seed: Seed, asker: Asker) -> tuple[Answer, Mapping[str, Any] | Unread]:
         parts = parts_of(seed.qa, max(self._chars, self._settings.material_chars))

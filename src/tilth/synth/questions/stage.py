@@ -24,6 +24,7 @@ from tilth.synth.questions.grade import ByGrades
 from tilth.synth.questions.harden import Hardening
 from tilth.synth.questions.linked import FromLinked
 from tilth.synth.questions.logic import ByLogic
+from tilth.synth.questions.made import VERSION as MADE_VERSION
 from tilth.synth.questions.made import Made, Work
 from tilth.synth.questions.seeds import Seed, seed_of_row
 
@@ -94,6 +95,7 @@ class SynthesizeStage:
         shared |= {"prompts": self._desk.hash, "lists": self._lists.hash, "fields": str(QUESTIONS_VERSION)}
         reading = {
             "parser": str(PARSER_VERSION),
+            "rows": str(MADE_VERSION),
             "limits": fingerprint(settings.limits),
             "retries": str(settings.retries),
         }

@@ -80,7 +80,10 @@ def write(order: Order, settings: Scripted, shelf: Shelf, draw: random.Random) -
     lapse = draw.random() < settings.author.too_easy.get(order.mechanism, 0.0)
     target = order.difficulty - (settings.author.too_easy_by if lapse else 0.0)
     items = [item for reading in order.readings for item in reading.items][:MOST_ITEMS]
-    if len(items) == 1 and items[0].number is not None and not items[0].choices:
+    copied = _copied(items[0], settings, shelf, draw)
+    if copied is not None:
+        text, options = copied.question, order.options or copied.choices is not None
+    elif len(items) == 1 and items[0].number is not None and not items[0].choices:
         text = _arithmetic(order, items[0], target, settings, shelf, draw)
         options = order.options
     else:
@@ -142,6 +145,14 @@ def _recombined(
     text = put_together(bodies, (), (), lead=True, chinese=order.chinese)
     spare = round((difficulty_of(items, 0, 0, settings.rise) - target) / settings.rise)
     return _with_hints(text, spare, settings, shelf, order, draw)
+
+
+def _copied(item: Known, settings: Scripted, shelf: Shelf, draw: random.Random) -> Known | None:
+    """Another known question of the discipline, at the planted rate; None where none is planted."""
+    if not settings.author.copies or draw.random() >= settings.author.copies:
+        return None
+    others = [one for one in shelf.like(item) if one is not item and _chinese(one.question) == _chinese(item.question)]
+    return draw.choice(others) if others else None
 
 
 def _partner(

@@ -38,6 +38,7 @@ class Author(BaseModel):
     too_easy: dict[Mechanism, Share] = Field(default_factory=dict)  # questions that come out easier than asked for
     too_easy_by: float = Field(2.0, ge=0, le=9)  # points of the rubric
     broken: Share = 0.0  # answers that break off before their end
+    copies: Share = 0.0  # questions that are another known question word for word, as a model repeats what it has seen
     repairs: Share = 0.0  # wrong answers that `refine` mends
 
 
