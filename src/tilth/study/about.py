@@ -146,13 +146,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNote:
-    """What became of one run. `error` is the stated chance with which a rule stops an arm that is truly better."""
+    """What became of one run. For one stopped early, `error` is the stated chance that the rule stops an arm that is
+    truly better, and `looks` how often it may look (`Stopped.looks`): the arm's claims are widened for it."""
 
     seed: int
     outcome: RunOutcome
     detail: str = ""
     step: int | None = None  # where it diverged, stopped or failed
     error: float | None = None
+    looks: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

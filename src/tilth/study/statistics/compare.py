@@ -3,11 +3,11 @@
 Effects are oriented so that positive is better, in the metric's own units. The primary claim of an arm is its macro
 score (mean over categories of the mean over tasks) or the standardised one; Holm's procedure over arms keeps the
 chance of any false "better" or "worse" at `alpha`. Everything a task tells on its own is exploratory and marked so by
-its place.
+its place. An arm that was stopped early was looked at several times: its interval and p are widened for that.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,7 @@ class Comparison:
     `low`, `high` bound the effect at 1 - alpha, unadjusted; `p_adjusted` is Holm's over the arms. `without_one_task`
     is the least and greatest effect when any one task is left out. `standardised` is the mean over tasks of effects
     divided by the baseline's spread between seeds. `equivalent` says that the whole interval lies within the margin.
+    `looks` above 1: it was stopped early by a rule with so many looks, and `low`, `high` and p allow for them all.
     """
 
     arm: str
@@ -66,6 +67,7 @@ class Comparison:
     probability_best: float | None
     probability_top_three: float | None
     tasks: tuple[TaskDifference, ...]
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +87,18 @@ class Analysis:
 
 
 def compare(
-    scores: Scores, baseline: str, settings: StatisticsSettings | None = None, noise: SeedNoise | None = None
+    scores: Scores,
+    baseline: str,
+    settings: StatisticsSettings | None = None,
+    noise: SeedNoise | None = None,
+    looks: Mapping[str, int] | None = None,
 ) -> Analysis:
     """Every arm of `scores` against `baseline`, in the order of the arms.
 
     `noise` is a spread between seeds known from elsewhere, in the macro score's units
-    (`study.published.tables.published_noise`); it lets one seed an arm carry a claim. Raises `ConfigError` where the
-    baseline is not an arm.
+    (`study.published.tables.published_noise`); it lets one seed an arm carry a claim. `looks` names the arms that were
+    stopped early and how often the rule may look (`study.stopping`). Raises `ConfigError` where the baseline is not an
+    arm.
     """
     chosen = settings or StatisticsSettings()
     parts = split(scores, baseline)
@@ -103,6 +110,7 @@ def compare(
     if noise is None and chosen.pool_seeds:
         noise = pooled_noise(scores, primary_weights)
     primary = _estimate(parts, draws, primary_weights, chosen, noise)
+    primary = _widened(primary, (parts, draws, primary_weights), chosen, noise, _looks_of(scores, looks))
     sd = _baseline_sd(deviations, primary_weights)
     margin = chosen.margin or _margin(sd, noise, chosen)
     spread = noise or pooled_noise(scores, primary_weights)
@@ -118,6 +126,7 @@ def compare(
         means=np.where(scores.usable, scores.task_means() @ weights, np.nan),
         margin=margin,
         known_noise=noise is not None,
+        looks=_looks_of(scores, looks),
     )
     compared = [arm for arm in range(len(scores.arms)) if arm != parts.baseline]
     return Analysis(
@@ -148,16 +157,24 @@ def holm(p: Sequence[float]) -> Floats:
 
 def pooled_noise(scores: Scores, weights: Floats) -> SeedNoise | None:
     """The spread between seeds over all arms together, what each seed shares among arms taken out: the residual of the
-    arm x seed table of aggregate scores. None where fewer than two arms finished two common seeds."""
-    arms = scores.usable.sum(axis=1) >= 2
-    seeds = scores.usable[arms].all(axis=0) if arms.any() else np.zeros(len(scores.seeds), dtype=np.bool_)
-    if arms.sum() < 2 or seeds.sum() < 2:
+    arm x seed table of aggregate scores. Runs may be missing (arms stopped early, diverged runs); those that are there
+    are fitted by least squares. None where no run is left over to tell the spread by."""
+    there = scores.usable.copy()
+    there[there.sum(axis=1) < 2] = False  # one run of an arm says nothing of its spread
+    there[:, there.sum(axis=0) < 2] = False
+    if not there.any():
         return None
-    table = (scores.task_means() @ weights)[arms][:, seeds]
-    rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
-    df = (table.shape[0] - 1) * (table.shape[1] - 1)
+    arms, seeds = np.nonzero(there)
+    table = (scores.task_means() @ weights)[there]
+    effects = np.concatenate([arms[:, None] == np.unique(arms), seeds[:, None] == np.unique(seeds)], axis=1)
+    fitted, _, rank, _ = np.linalg.lstsq(effects.astype(np.float64), table - table.mean(), rcond=None)
+    df = len(table) - int(rank)
+    if df < 1:
+        return None
+    rest = table - table.mean() - effects @ fitted
     sd = float(np.sqrt((rest**2).sum() / df))
-    return SeedNoise(sd=sd, df=df, source=f"pooled over {table.shape[0]} arms and {table.shape[1]} seeds", here=True)
+    count = f"{len(np.unique(arms))} arms and {len(np.unique(seeds))} seeds"
+    return SeedNoise(sd=sd, df=df, source=f"pooled over {count}", here=True)
 
 
 def judge(
@@ -197,6 +214,7 @@ class _Views:
     means: Floats
     margin: float | None
     known_noise: bool
+    looks: Floats
 
 
 def _comparison(arm: int, scores: Scores, parts: Parts, views: _Views, settings: StatisticsSettings) -> Comparison:
@@ -235,6 +253,7 @@ def _comparison(arm: int, scores: Scores, parts: Parts, views: _Views, settings:
         probability_best=_number(views.best[arm]),
         probability_top_three=_number(views.top[arm]),
         tasks=tuple(_task(scores, index, found, arm) for index, found in enumerate(views.tasks)) if there else (),
+        looks=int(views.looks[arm]),
     )
 
 
@@ -264,6 +283,28 @@ def _estimate(
     parts: Parts, draws: Draws, weights: Floats, settings: StatisticsSettings, noise: SeedNoise | None
 ) -> Estimate:
     return estimate(parts, draws, weights, noise=noise, few_seeds=settings.few_seeds, level=1 - settings.alpha)
+
+
+def _looks_of(scores: Scores, looks: Mapping[str, int] | None) -> Floats:
+    """How often the data of each arm may have been looked at before it was judged: once, where it was not stopped."""
+    return np.array([(looks or {}).get(arm, 1) for arm in scores.arms], dtype=np.float64)
+
+
+def _widened(
+    found: Estimate,
+    of: tuple[Parts, Draws, Floats],
+    settings: StatisticsSettings,
+    noise: SeedNoise | None,
+    looks: Floats,
+) -> Estimate:
+    """Interval and p of arms that were looked at several times, so that all looks together err as one would
+    (Bonferroni); the others as they are."""
+    low, high = found.low.copy(), found.high.copy()
+    for count in sorted({int(one) for one in looks if one > 1}):
+        strict = settings.model_copy(update={"alpha": settings.alpha / count})
+        wide = _estimate(*of, strict, noise)
+        low, high = (np.where(looks == count, *pair) for pair in ((wide.low, low), (wide.high, high)))
+    return replace(found, low=low, high=high, p=np.minimum(1.0, found.p * looks))
 
 
 def _baseline_deviations(scores: Scores, parts: Parts) -> Floats:

@@ -25,12 +25,14 @@ from tilth.study.statistics.verdict import paragraph
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is asked of a table of results: the baseline, the metric with its form and size, each task's chance level
-    (in the metric's units, for the gate), and a spread between seeds known from elsewhere."""
+    (in the metric's units, for the gate), a spread between seeds known from elsewhere, and the arms that were stopped
+    early with how often the rule may look."""
 
     baseline: str
     selection: Selection
     chance: Mapping[str, float] | None = None
     noise: SeedNoise | None = None
+    looks: Mapping[str, int] | None = None
 
 
 def study_statistics(
@@ -58,7 +60,7 @@ def study_statistics(
 def compared(scores: Scores, question: Question, settings: StatisticsSettings | None = None) -> dict[str, Any]:
     """Comparisons with their paragraphs, scores by arm and task, and run states, without gate and curves."""
     chosen = settings or StatisticsSettings()
-    analysis = compare(scores, question.baseline, chosen, question.noise)
+    analysis = compare(scores, question.baseline, chosen, question.noise, question.looks)
     return _plain_dict(
         {
             **asdict(analysis),

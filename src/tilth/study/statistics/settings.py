@@ -1,8 +1,8 @@
 """What a user may set of the statistics, each with its source. Nothing here is chosen after results are seen."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class GateSettings(BaseModel):
@@ -39,3 +39,30 @@ class StatisticsSettings(BaseModel):
     pool_seeds: bool = False  # take the seeds' spread over all arms together: assumes that it is the same in all
     gate: GateSettings = GateSettings()
     apply_gate: bool = True  # tasks that fail on the baseline stay out of the aggregate, and are named
+
+
+class Stopping(BaseModel):
+    """When an arm is given up before its last seed: see `tilth.study.stopping`.
+
+    `difference` is the smallest gain that would matter, in the metric's units; an arm is stopped once a gain as large
+    is excluded. `error` is the chance, over all looks together, that an arm that is truly better by so much is stopped.
+    `looks` are the numbers of finished seeds after which is looked, fixed before any result is seen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    difference: float = Field(gt=0)
+    error: float = Field(default=0.05, gt=0, lt=0.5)  # of each arm, hence of the best one
+    looks: tuple[int, ...] = Field(default=(2, 3), min_length=1)
+    pool_seeds: bool = False  # as in StatisticsSettings; at two seeds nothing is stopped without it
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.looks[0] < 1 or any(a >= b for a, b in zip(self.looks, self.looks[1:], strict=False)):
+            raise ValueError(f"looks: expected rising numbers of seeds from 1; saw {self.looks}")
+        return self
+
+    @property
+    def error_of_look(self) -> float:
+        """What one look may err: the error shared out evenly, so that all looks together keep it (Bonferroni)."""
+        return self.error / len(self.looks)

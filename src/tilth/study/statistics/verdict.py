@@ -45,7 +45,13 @@ def _details(one: Comparison, analysis: Analysis, alpha: float) -> tuple[str, ..
         f"{_signed(one.high)}, {seeds}; positive is better)."
     )
     adjusted = _adjusted(one, analysis)
-    return effect, adjusted, _margin(one), _noise(analysis), _left_out(one), _best(one)
+    return effect, adjusted, _stopped(one), _margin(one), _noise(analysis), _left_out(one), _best(one)
+
+
+def _stopped(one: Comparison) -> str:
+    if one.looks < 2:
+        return ""
+    return f"It was stopped early by a rule that may look {one.looks} times; interval and p allow for all of them."
 
 
 def _adjusted(one: Comparison, analysis: Analysis) -> str:
