@@ -11,7 +11,7 @@ from tilth.base.errors import ConfigError
 from tilth.cli.study import study_app
 from tilth.study.statistics.report import plain
 
-SAMPLES = Path(__file__).parents[1] / "study_design" / "lm_eval"
+SAMPLES = Path(__file__).parents[1] / "evaluate_tasks" / "lm_eval"
 BAD = """
 name: bad
 baseline: a

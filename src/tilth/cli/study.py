@@ -72,8 +72,9 @@ def import_(
     ] = None,
 ) -> None:
     """Turn logged samples of one run of lm-evaluation-harness into a table of results, a row an item and metric."""
-    from tilth.study.lm_eval import RunName, import_samples
-    from tilth.study.lm_eval_item import Reading
+    from tilth.evaluate.harness.item import Reading
+    from tilth.evaluate.harness.samples import import_samples
+    from tilth.evaluate.runs import RunName
     from tilth.view.study.words import imported_text
 
     run = RunName(arm=arm, seed=seed, size=size, step=step)

@@ -1,1 +1,1 @@
-"""What a model can do: the probe set by discipline and difficulty, and a model's scores on it."""
+"""What a model can do: benchmarks and held-out text at a checkpoint, and the probe by discipline and difficulty."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tilth.study.lm_eval import Imported
+from tilth.evaluate.harness.samples import Imported
 from tilth.study.plan import Reach, StudyPlan
 from tilth.study.treatment import line
 from tilth.view.study.sections import ordered, refused_arms

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from tilth.base.errors import SourceError
 from tilth.data.results import RESULTS, read_results
-from tilth.study.lm_eval import RunName, import_samples, read_samples
-from tilth.study.lm_eval_item import Reading, score_choices
+from tilth.evaluate.harness.item import Reading
+from tilth.evaluate.harness.samples import import_samples, read_samples
+from tilth.evaluate.metrics import score_choices
+from tilth.evaluate.runs import RunName
 from tilth.study.statistics.scores import Selection, load_scores
 
 SAMPLES = Path(__file__).parent / "lm_eval"
@@ -215,7 +217,7 @@ def test_a_diverged_model_gives_nan_and_never_a_score(tmp_path: Path) -> None:
         tmp_path / "ok.parquet",
     )
     table = read_results([tmp_path / "bad.parquet", tmp_path / "ok.parquet"])
-    assert sum(math.isnan(value) for value in table["value"].to_pylist()) == 15
+    assert sum(math.isnan(value) for value in table["value"].to_pylist()) == 18
     states = load_scores([tmp_path / "bad.parquet", tmp_path / "ok.parquet"], Selection(metric="acc")).states
     assert {state.arm: state.state for state in states} == {"bad": "diverged", "ok": "ok"}
 

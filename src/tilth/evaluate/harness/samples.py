@@ -3,14 +3,7 @@
 One file holds one task of one run, one JSON object a line: `doc_id`, `doc`, `target`, `arguments` (`gen_args_0` with
 `arg_0`, the context, and `arg_1`, the continuation, and so on), `filtered_resps` (a pair of strings a request:
 log-likelihood and whether it was the greedy choice), `filter`, `metrics`, `doc_hash`. The scores are computed here from
-log-likelihoods and lengths, not taken over, so that every run is scored alike:
-
-    gold_bpb        -ll_gold / b_gold / ln 2           b: UTF-8 bytes of the answer without the white space before it
-    norm_prob_gold  exp(ll_gold / b_gold) / sum over choices of exp(ll_i / b_i)
-    margin_bpb      (ll_gold / b_gold - the best other choice's ll_i / b_i) / ln 2
-    acc, acc_bytes  whether the gold choice has the highest ll_i, or ll_i / b_i
-
-Where several answers are right the likeliest of them stands for gold, and norm_prob_gold adds them up. Rolling
+log-likelihoods and lengths, by the formulas of `evaluate.metrics`, so that every run is scored alike. Rolling
 log-likelihoods give bpb; generated answers keep the harness's own exact_match, f1 or acc. Every line of a file ends in
 one named state. About 38 MB a CPU-second (14,000 items), memory that of one file's rows.
 """
@@ -27,7 +20,8 @@ import orjson
 
 from tilth.base.errors import SourceError
 from tilth.data.results import write_results
-from tilth.study.lm_eval_item import Reading, Scored, score_sample
+from tilth.evaluate.harness.item import Reading, Scored, score_sample
+from tilth.evaluate.runs import RunName
 
 _NAME = re.compile(r"samples_(.+?)(?:_(\d{4}-\d\d-\d\dT[\d.:-]+))?\.jsonl")
 _NEEDED = ("doc_id", "doc", "target", "arguments", "filtered_resps")
@@ -36,16 +30,6 @@ _APART = 0.01
 
 #: A line ends in one of these.
 STATES = ("scored", "no gold", "no log-likelihood", "another filter", "repeated", "truncated", "not JSON")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunName:
-    """Which run the samples are of."""
-
-    arm: str
-    seed: int
-    size: str = "model"
-    step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

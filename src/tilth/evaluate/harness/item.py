@@ -1,9 +1,8 @@
 """One logged sample of lm-evaluation-harness to one scored item: requests, gold answer, metrics.
 
-The formulas stand in `lm_eval.py`. Nothing is guessed: where the right choice cannot be told the item has no gold.
+The formulas stand in `evaluate.metrics`. Nothing is guessed: an item whose right choice cannot be told has no gold.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import Any
 import orjson
 
 from tilth.base.errors import SourceError
+from tilth.evaluate.metrics import bits_per_byte, first_of, score_choices
 
-_LN2 = math.log(2)
 _GENERATED = ("exact_match", "f1", "acc")  # metrics of generated answers that are kept
 _MOST_GROUP = 64  # characters of a passage's name; a longer one is hashed
 
@@ -28,33 +27,6 @@ class Reading:
     group: str | None = None
     form: str | None = None
     filter: str | None = None  # of the harness; needed where a file holds several
-
-
-def score_choices(likelihoods: Sequence[float], lengths: Sequence[int], gold: Sequence[int]) -> dict[str, float]:
-    """The metrics of one item from the log-likelihood (nats) and UTF-8 length of each choice and the right choices.
-
-    With one choice only gold_bpb can be had. A log-likelihood that is not finite makes every metric NaN: the model
-    diverged.
-    """
-    per_byte = [value / length for value, length in zip(likelihoods, lengths, strict=True)]
-    others = [value for index, value in enumerate(per_byte) if index not in gold]
-    names = ("gold_bpb", "norm_prob_gold", "margin_bpb", "acc", "acc_bytes") if others else ("gold_bpb",)
-    if not all(math.isfinite(value) for value in likelihoods):
-        return dict.fromkeys(names, math.nan)
-    best = max(per_byte[index] for index in gold)
-    found = {"gold_bpb": -best / _LN2}
-    if others:
-        top = max(per_byte)
-        weights = [math.exp(value - top) for value in per_byte]
-        found["norm_prob_gold"] = sum(weights[index] for index in gold) / sum(weights)
-        found["margin_bpb"] = (best - max(others)) / _LN2
-        found["acc"] = float(_first_of(likelihoods) in gold)
-        found["acc_bytes"] = float(_first_of(per_byte) in gold)
-    return found
-
-
-def _first_of(values: Sequence[float]) -> int:
-    return max(range(len(values)), key=lambda index: values[index])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +131,7 @@ def _gold(sample: Mapping[str, Any], texts: Sequence[str], values: Sequence[floa
         acc = sample.get("acc")
         if len(texts) != 2 or acc not in (0, 1):
             return []
-        first = _first_of(values)
+        first = first_of(values)
         return [first if acc == 1 else 1 - first]
     if re.fullmatch(r"\d{1,6}", target):
         found = [int(target)]
@@ -173,7 +145,7 @@ def _gold(sample: Mapping[str, Any], texts: Sequence[str], values: Sequence[floa
 def _rolling(text: str, answer: Any) -> dict[str, float]:
     value = _float(answer[0] if isinstance(answer, list) and answer else answer)
     size = len(text.encode("utf-8", "surrogatepass"))
-    return {} if value is None or not size else {"bpb": -value / size / _LN2 if math.isfinite(value) else math.nan}
+    return {} if value is None or not size else {"bpb": bits_per_byte(value, size)}
 
 
 def _generated(sample: Mapping[str, Any]) -> dict[str, float]:
