@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import polars as pl
 import pytest
 from qa_runs import boostqa, make_seeds, rows_of, scripted
 
@@ -15,11 +14,6 @@ from tilth.runner.session import run
 from tilth.synth.verify.checks import grams
 
 STEADY = {"ability": 2.2, "slope": 0.0}
-
-
-def seed_texts(seeds: Path) -> set[str]:
-    tables = [pl.read_parquet(path, columns=["question"]) for path in seeds.glob("*.parquet")]
-    return {fold(text) for table in tables for text in table["question"].to_list()}
 
 
 def copies(rows: list[dict[str, Any]], known: set[str]) -> list[dict[str, Any]]:
@@ -42,7 +36,7 @@ def test_an_author_that_repeats_other_seeds_is_caught_by_name(shared: Path, tmp_
         harder={"harden": {"k": 0, "rounds": 1}},
     )
     run(recipe, tmp_path, tmp_path / "run")
-    known = seed_texts(seeds)
+    known = {fold(row["text"]) for row in rows_of(tmp_path / "run", "seeds")}
     planted = copies(rows_of(tmp_path / "run", "by_grade"), known)
     assert len(planted) > 20
     assert not copies(rows_of(tmp_path / "run", "made"), known)

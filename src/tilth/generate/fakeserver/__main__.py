@@ -28,15 +28,18 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, FakeConfig]:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME=P", help="such as 500=0.05, again for more"
     )
-    simple = [name for name in FakeConfig.model_fields if name not in ("faults", "script")]
+    simple = [name for name in FakeConfig.model_fields if name not in ("faults", "script", "scripted")]
     for name in simple:
         parser.add_argument("--" + name.replace("_", "-"), dest="field_" + name, default=None)
     parser.add_argument("--script", default=None, help="outcomes of the first requests: 500,ok,hang")
+    parser.add_argument("--scripted", default=None, help="options of the scripted engine as a JSON object")
     options = parser.parse_args(arguments)
     given: dict[str, Any] = orjson.loads(options.config)
     given |= {name: value for name in simple if (value := getattr(options, "field_" + name)) is not None}
     if options.fault:
         given["faults"] = dict(fault.split("=", 1) for fault in options.fault)
+    if options.scripted:
+        given["scripted"] = orjson.loads(options.scripted)
     if options.script:
         given["script"] = tuple(options.script.split(","))
     return options, FakeConfig.model_validate(given)

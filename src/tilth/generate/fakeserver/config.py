@@ -1,6 +1,6 @@
 """What the fake server does wrong, and how fast it answers. Declared settings: unknown keys fail."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,9 @@ class FakeConfig(BaseModel):
     answer_bytes: int = Field(1500, gt=0)  # length aimed at
     context: int = Field(0, ge=0)  # tokens of four bytes; a longer prompt gets a 400; 0: no limit
     reasoning: Literal["none", "field", "tag", "open_tag"] = "none"  # open_tag: only the closing </think> is sent
+
+    #: Options of the scripted engine: what then answers the tasks of question synthesis, read back from the messages.
+    scripted: dict[str, Any] | None = None
 
     latency: float = Field(0.0, ge=0)  # seconds from getting a slot to the answer (median)
     latency_spread: float = Field(0.0, ge=0)  # sigma of a log-normal around it; drawn from the content

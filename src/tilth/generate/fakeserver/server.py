@@ -17,6 +17,7 @@ from tilth.generate.fakeserver.answers import compose, digest_of, loop_text
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.faults import FaultPlan, TokenBucket, retry_after_header
 from tilth.generate.fakeserver.http import Connection, header
+from tilth.generate.fakeserver.script import ScriptedAnswers
 
 _BYTES_PER_TOKEN = 4
 _IMMEDIATE = {"429": 429, "503": 503}  # refused at the door, without a slot
@@ -48,6 +49,7 @@ class FakeServer:
         self._jobs: dict[Connection, Job] = {}
         self._queue: deque[Job] = deque()
         self._plan = FaultPlan(self.config)
+        self._script = ScriptedAnswers(self.config.scripted) if self.config.scripted is not None else None
         self._bearer = f"Bearer {self.config.key}".encode() if self.config.key else None
         base = self.config.prefix.rstrip("/").encode()
         self._chat = base + b"/chat/completions"
@@ -274,8 +276,7 @@ class FakeServer:
         limit = asked.get("max_tokens") or asked.get("max_completion_tokens") or 0
         self._check_context(prompt_tokens, limit)
         draw = digest_of(model, messages, asked.get("seed"))
-        text = self._text(prompt, draw, outcome)
-        finish = "stop"
+        text, finish = self._text(asked, prompt, draw, outcome)
         if outcome == "loop" or (limit and len(text) > limit * _BYTES_PER_TOKEN):
             text = text[: limit * _BYTES_PER_TOKEN] if limit else text
             finish = "length"
@@ -293,11 +294,12 @@ class FakeServer:
         }
         return orjson.dumps(reply), tokens
 
-    def _text(self, prompt: str, draw: int, outcome: str) -> str:
-        if outcome == "empty":
-            return ""
+    def _text(self, asked: dict[str, Any], prompt: str, draw: int, outcome: str) -> tuple[str, str]:
+        """The text and why it ends."""
         size = self.config.answer_bytes
-        return loop_text(prompt, draw, size) if outcome == "loop" else compose(prompt, draw, size)
+        if outcome in ("empty", "loop"):
+            return "" if outcome == "empty" else loop_text(prompt, draw, size), "stop"
+        return (compose(prompt, draw, size), "stop") if self._script is None else self._script.answer(asked)
 
     def _choice(self, text: str, finish: str, chat: bool) -> dict[str, Any]:
         reasoning = self.config.reasoning

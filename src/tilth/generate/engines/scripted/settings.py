@@ -13,6 +13,14 @@ Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isi
 Mechanism = Literal["grade", "harden", "linked", "logic"]
 
 
+#: As the shipped grades of the synthesize stage are named in its prompts.
+_LEVELS = {
+    "primary school": "G1", "middle school": "G2", "high school": "G3", "undergraduate": "G4",
+    "graduate and expert": "G5", "competition": "GC",
+    "小学": "G1", "初中": "G2", "高中": "G3", "本科": "G4", "研究生与专家": "G5", "竞赛": "GC",
+}  # fmt: skip
+
+
 class Skill(BaseModel):
     """How often the solver is right: logistic(ability + discipline's offset - slope x (difficulty - middle))."""
 
@@ -51,6 +59,15 @@ class Annotator(BaseModel):
     confusion: Share = 0.0  # votes that name another discipline
 
 
+class Judge(BaseModel):
+    """How the judge of free-text answers errs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    errors: Share = 0.0  # verdicts that are the opposite of the right one
+    undecided: Share = 0.0  # verdicts that say that it cannot tell
+
+
 class Scripted(BaseModel):
     """Settings of the scripted engine."""
 
@@ -71,6 +88,9 @@ class Scripted(BaseModel):
     skill: Skill = Skill()
     author: Author = Author()
     annotator: Annotator = Annotator()
+    judge: Judge = Judge()
+    #: Name of a level in a prompt -> its grade: all that a server sees of the grade asked for.
+    levels: dict[str, str] = Field(default_factory=lambda: dict(_LEVELS))
     latency: float = Field(0.0, ge=0)  # seconds an answer takes
 
     @model_validator(mode="after")

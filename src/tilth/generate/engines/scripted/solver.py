@@ -13,6 +13,7 @@ from tilth.generate.engines.scripted.settings import Scripted, Skill
 from tilth.generate.engines.scripted.slips import wrong_answer
 
 _LINES = 12  # of a solution that an answer shows
+_VERDICTS = ("correct", "incorrect", "cannot tell")
 
 
 def chance(skill: Skill, reading: Reading) -> float:
@@ -92,6 +93,17 @@ def judge(given: Mapping[str, Any], settings: Scripted, shelf: Shelf) -> dict[st
     if choices and option_of(reading.answer, choices) is None:
         return {"valid": False, "reason": "the right answer is none of the options"}
     return {"valid": True, "reason": "it has one right answer"}
+
+
+def judge_answer(given: Mapping[str, Any], settings: Scripted, draw: random.Random) -> str:
+    """Whether a free-text answer says what the reference says: the same words do; it errs at the planted rates."""
+    right = fold(text_of(given, "stated")) == fold(text_of(given, "reference"))
+    words = ("正确", "错误", "无法判断") if text_of(given, "language").startswith("zh") else _VERDICTS
+    if draw.random() < settings.judge.undecided:
+        word = words[2]
+    else:
+        word = words[0] if right != (draw.random() < settings.judge.errors) else words[1]
+    return f"结论：{word}" if words is not _VERDICTS else f"VERDICT: {word}"
 
 
 def grade_of(difficulty: float, settings: Scripted) -> str:
