@@ -1,0 +1,1 @@
+"""Log-likelihoods of answers under a causal model of transformers, shared beginnings computed once."""
