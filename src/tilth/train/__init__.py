@@ -1,0 +1,1 @@
+"""Training: proxies from scratch, mid-training of a base model, and the decay phase of an earlier run."""
