@@ -10,7 +10,7 @@ import numpy as np
 from tilth.evaluate.item import Item
 from tilth.evaluate.scoring.encode import Encoded, Encoder, Tokens
 from tilth.evaluate.scoring.forward import Floats, Model
-from tilth.evaluate.scoring.pack import Row, batches, pack, shared_beginning
+from tilth.evaluate.scoring.pack import Row, batches, common, pack, shared_beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,9 @@ class Scorer:
         asked = [one for one in encoded if isinstance(one, Encoded)]
         left_out = Counter(str(one) for one in encoded if not isinstance(one, Encoded))
         sums = [np.zeros(len(one.sequences)) for one in asked]
-        families: dict[str, list[_Unit]] = {}
-        for place, one in enumerate(asked):
-            families.setdefault(one.item.family, []).extend(_units(place, one))
+        families: dict[tuple[str, bool], list[_Unit]] = {}
+        for place, one in enumerate(asked):  # what was cut off at the left has lost the beginning that others share
+            families.setdefault((one.item.family, one.cut), []).extend(_units(place, one))
         done: set[int] = set()
         for units in families.values():
             for unit, values in self._family(units):
@@ -109,10 +109,16 @@ class _Unit:
 
 
 def _units(place: int, one: Encoded) -> list[_Unit]:
-    """An item is one unit; each window of a rolling text is one."""
-    if not one.item.rolling:
+    """An item is one unit where its sequences share at least half of the longest; else each sequence is one.
+
+    Sequences that were cut off at the left begin at different places and share nothing; one row of all of them would
+    cost attention the square of their number. Windows of a rolling text share nothing either.
+    """
+    inputs = [sequence.ids[:-1] for sequence in one.sequences]
+    longest = max(map(len, inputs))
+    if not one.item.rolling and common(inputs, longest) >= longest / 2:
         return [_Unit(place, 0, one.sequences)]
-    return [_Unit(place, number, (window,)) for number, window in enumerate(one.sequences)]
+    return [_Unit(place, number, (sequence,)) for number, sequence in enumerate(one.sequences)]
 
 
 def _likelihoods(one: Encoded, values: Floats) -> Likelihoods:
