@@ -16,10 +16,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tilth.base.errors import ConfigError
 from tilth.cost import Price
+from tilth.generate.model import ModelSpec, Sampling
+from tilth.study.materials import Source, Strategy, TrainedTokenizer
+from tilth.study.statistics.settings import Stopping
 
 _SHIPPED = Path(__file__).parents[1] / "studies"
 _UNITS = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MOST_ARMS = 2000  # a grid larger than this is a slip of the pen: 2,000 published-size runs are 40 GPU-years
+
+FROM_SCRATCH = "from scratch"
 
 Axis = Literal["strategy", "generator", "source", "mix_in", "ratio"]
 
@@ -49,18 +54,29 @@ class _Model(BaseModel):
 
 
 class Size(_Model):
-    """One size of the student. `parameters` and `tokens` decide the training cost: 6 x parameters x tokens FLOPs."""
+    """One size of the student. `parameters` and `tokens` decide the training cost: 6 x parameters x tokens FLOPs.
+
+    To be trained it needs a `preset` or a `start`; `training` are further settings of `tilth train` (docs/train.md).
+    """
 
     parameters: Count
     tokens: Count
+    preset: str | None = None
     sequence: Count | None = None
     batch_tokens: Count | None = None
     learning_rate: float | None = Field(default=None, gt=0)
-    start: str = "from scratch"  # or the base model that mid-training goes on from
+    start: str = FROM_SCRATCH  # or the base model that mid-training goes on from: a folder or a Hub name
+    training: dict[str, Any] = Field(default_factory=dict)
 
 
 class Generator(_Model):
-    """What writes the synthetic text, and how fast: tokens a second and GPU on `hardware`, or a price a token."""
+    """What writes the synthetic text, and how fast: tokens a second and GPU on `hardware`, or a price a token.
+
+    `model` and `sampling` say where it answers; a study whose arms name a generator needs the model to be run.
+    """
+
+    model: ModelSpec | None = None
+    sampling: Sampling | None = None
 
     tokens_per_second: float | None = Field(default=None, gt=0)  # completion tokens a second and GPU
     prompt_ratio: float = Field(default=1.0, ge=0)  # prompt tokens for one completion token; counts for a price only
@@ -68,9 +84,18 @@ class Generator(_Model):
 
 
 class Evaluation(_Model):
-    """How every arm is judged, the same for all. `tasks` maps each task to its category, for the macro score."""
+    """How every arm is judged, the same for all. `tasks` maps each task to its category, for the macro score.
+
+    Tasks are blocks of docs/evaluate.md over files in `benchmarks`, and `held_out:SOURCE`: bits per byte on text of a
+    source that nothing was made of. `also` are further forms, which stand beside the verdict.
+    """
 
     tasks: dict[str, str]
+    benchmarks: str | None = None  # a folder of benchmark files; package://evaluate/samples is the one that ships
+    held_out: float = Field(default=0.1, gt=0, lt=1)  # share of each source kept apart, where a task asks for it
+    also: tuple[str, ...] = ()
+    limit: int | None = Field(default=None, ge=1)  # items a task
+    backend: str = "own"
     form: str
     metric: str
     version: str
@@ -182,9 +207,11 @@ class Study(_Model):
     about: str = ""
     baseline: str
     sizes: dict[str, Size] = Field(min_length=1)
-    tokenizer: str
+    tokenizer: str | TrainedTokenizer  # a tokenizer.json, a folder with one, a Hub name; or one to train
     evaluation: Evaluation
     hardware: Hardware
+    sources: dict[str, Source] = Field(default_factory=dict)
+    strategies: dict[str, Strategy] = Field(default_factory=dict)
     generators: dict[str, Generator] = Field(default_factory=dict)
     arms: tuple[Arm, ...] = ()
     grids: tuple[Grid, ...] = ()
@@ -194,6 +221,7 @@ class Study(_Model):
     margin: float | None = Field(default=None, gt=0)
     difference: float | None = Field(default=None, gt=0)
     noise: str = "hq-1.7b"
+    stopping: Stopping | None = None  # arms to give up before their last seed
     pool_seeds: bool = False  # take the seeds' spread over all arms together (see docs/statistics.md)
     may_differ: tuple[str, ...] = ()
 

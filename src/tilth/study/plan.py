@@ -154,7 +154,7 @@ def planned_facts(study: Study, arm: Arm, size: str) -> Facts:
     return Facts(
         tokens=study.tokens_of(arm, size),
         epochs=epochs_of(study, arm, size),
-        tokenizer=arm.tokenizer or study.tokenizer,
+        tokenizer=arm.tokenizer or str(study.tokenizer),
         evaluation_version=arm.evaluation_version or study.evaluation.version,
         decontamination=arm.decontamination or study.decontamination,
         size=size,
