@@ -24,6 +24,7 @@ STAGES = {
     "synthesize": "tilth.synth.questions.stage:build",
     "refine": "tilth.synth.refine.stage:build",
     "solve": "tilth.synth.solve.stage:build",
+    "judge": "tilth.synth.judge.stage:build",
     "annotate": "tilth.label.annotate_stage:build",
 }
 #: Stage of a curate step -> "module:function" that builds it from its settings and the recipe's seed.

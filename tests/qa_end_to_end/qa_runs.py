@@ -56,7 +56,7 @@ def boostqa(seeds: Path, author: Mapping[str, Any], checker: Mapping[str, Any], 
     steps["documents"]["read"] = {"source": [str(seeds)], "columns": SEED_COLUMNS}
     steps["seeds"]["curate"].insert(0, {"questions": {}})
     for name, step in steps.items():
-        for kind in ("annotate", "synthesize", "refine", "solve"):
+        for kind in ("annotate", "synthesize", "refine", "solve", "judge"):
             if kind in step:
                 block = author if kind == "synthesize" else checker
                 step[kind] = {**step[kind], "model": dict(block), **changes.get(name, {})}

@@ -56,7 +56,7 @@ def test_a_question_that_is_nearly_its_own_seed_is_dropped_by_the_checks(shared:
         scripted(seeds, "checker", skill=STEADY),
         steps=("documents", "seeds", "labelled", "by_grade", "refined", "solved", "verified"),
         by_grade=grades,
-        sources={"refined": "by_grade", "solved": "refined"},
+        sources={"refined": "by_grade", "solved": "refined", "verified": "solved"},
     )
     run(recipe, tmp_path, tmp_path / "run")
     told = [row for row in rows_of(tmp_path / "run", "verified", dropped=True) if row["reason"] == "copies_seed"]

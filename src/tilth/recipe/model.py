@@ -7,17 +7,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_valid
 from tilth.data.source import SourceSpec
 from tilth.recipe.curate import CurateStage
 from tilth.recipe.stages.annotate import Annotate
+from tilth.recipe.stages.judge import Judge
 from tilth.recipe.stages.refine import Refine
 from tilth.recipe.stages.rephrase import Rephrase
 from tilth.recipe.stages.solve import Solve
 from tilth.recipe.stages.synthesize import Synthesize
 
 #: What a step does: the keys of which a step has exactly one.
-Operation = Literal["read", "curate", "rephrase", "synthesize", "refine", "solve", "annotate"]
+Operation = Literal["read", "curate", "rephrase", "synthesize", "refine", "solve", "judge", "annotate"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 #: Those that ask a model; their settings have `model`, `prompt_folders` and `source_column`.
-GENERATIONS: tuple[Operation, ...] = ("rephrase", "synthesize", "refine", "solve", "annotate")
-Generation = Rephrase | Synthesize | Refine | Solve | Annotate
+GENERATIONS: tuple[Operation, ...] = ("rephrase", "synthesize", "refine", "solve", "judge", "annotate")
+Generation = Rephrase | Synthesize | Refine | Solve | Judge | Annotate
 
 
 class Step(BaseModel):
@@ -31,6 +32,7 @@ class Step(BaseModel):
     synthesize: Synthesize | None = None
     refine: Refine | None = None
     solve: Solve | None = None
+    judge: Judge | None = None
     annotate: Annotate | None = None
     sources: tuple[str, ...] = Field((), alias="from")  # one step, or for curate several
 

@@ -107,7 +107,10 @@ def _check_generated(folder: Path, part: str, ids: IdSet, *, journalled: bool) -
         return
     yield from (_say_torn(cut) for cut in torn if cut.bytes > 0 and not _is_tail(cut))
     have = {request_id(row, call) for row, call in index}
-    missing = [item for item in _column(folder / f"{part}.parquet", "request_id") if item not in have]
+    kept = pq.read_table(folder / f"{part}.parquet", columns=["request_id", "tries"]).to_pylist()
+    # a row that passed without a call has no tries, and names no answer
+    named = [row["request_id"] for row in kept if row["tries"] != 0 or row["request_id"] is not None]
+    missing = [item for item in named if item not in have]
     if missing:
         yield f"{folder}/{part}: {len(missing)} samples name an answer that the journal lacks, such as {missing[0]}"
 

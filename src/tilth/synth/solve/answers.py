@@ -22,11 +22,16 @@ from tilth.data.questions import choice_index
 from tilth.difficulty.rates import jeffreys
 
 #: Raise it when the same answers would be read or judged otherwise.
-VERSION = 1
+VERSION = 2
 #: Characters of a final answer that are kept: a formula or a sentence. Longer ones state no final answer.
 MOST_FINAL = 400
 #: Kinds whose comparison may leave the process, and so must not hold up an event loop.
 SLOW: frozenset[Kind] = frozenset({"symbolic", "code"})
+
+#: Why a gold answer is not compared by rules: it is longer than a name or a phrase.
+FREE_TEXT = "free_text"
+#: Characters of a free-text answer that are kept for a judge: a paragraph.
+MOST_FREE = 2000
 
 Programs = Literal["skip", "tests"]
 
@@ -53,9 +58,14 @@ class Gold:
         if kind == "code" and programs == "skip":
             self.why = "program"
         elif kind == "text" and min(len(words(one)) for one in aliases(self.answer) or [""]) > text_words:
-            self.why = "free_text"
+            self.why = FREE_TEXT
         else:
             self.kind = kind
+
+    @property
+    def most(self) -> int:
+        """Characters of a final answer that are kept."""
+        return MOST_FREE if self.why == FREE_TEXT else MOST_FINAL
 
     @property
     def slow(self) -> bool:
@@ -63,15 +73,21 @@ class Gold:
         return self.kind in SLOW
 
 
-def final_of(text: str, options: Sequence[str] = ()) -> str | None:
-    """The final answer that a reply states, in one line of at most `MOST_FINAL` characters; None where it is longer.
+def was_given(item: dict[str, Any]) -> bool:
+    """An answer that the engine gave. One that was cut off counts, and states nothing."""
+    reason = str(item.get("finish_reason"))
+    return reason not in ("refused", "content_filter") and not reason.startswith("engine:")
+
+
+def final_of(text: str, options: Sequence[str] = (), most: int = MOST_FINAL) -> str | None:
+    """The final answer that a reply states, in one line of at most `most` characters; None where it is longer.
 
     Broken characters become question marks, so that the row can be written.
     """
     found = " ".join(final_answer(text).text.split())
-    if options and len(found) > MOST_FINAL:
-        found = found[-MOST_FINAL:]  # the option is named at its end, or nowhere
-    return found.encode("utf-8", "replace").decode() if 0 < len(found) <= MOST_FINAL else None
+    if options and len(found) > most:
+        found = found[-most:]  # the option is named at its end, or nowhere
+    return found.encode("utf-8", "replace").decode() if 0 < len(found) <= most else None
 
 
 def judged(reply: str, final: str | None, gold: Gold) -> tuple[bool | None, str]:

@@ -102,16 +102,16 @@ class SolveStage:
         qa, ask = unit.payload
         settings, options = self._settings, qa.choices or ()
         first = settings.stop_when_agree or settings.k
+        gold = Gold(qa, settings.text_words, settings.programs)
         calls = [(call, self._asker.request(ask, unit.sample_id, call)) for call in range(settings.k)]
         judge = [(settings.k, self._judge_request(unit, qa, ask.language))] if settings.judge_question else []
         ends = await ask_all(generate, [*calls[:first], *judge])
         verdict = ends.pop() if judge else None
-        if first < settings.k and not agree([_final(end, options) for end in ends], options):
+        if first < settings.k and not agree([_final(end, gold) for end in ends], options):
             ends += await ask_all(generate, calls[first:])
         given = [(call, end) for call, end in enumerate(ends) if isinstance(end, Completion)]
         if not any(end.finish_reason != "refused" for _, end in given):
             return self._unanswered(unit, ends)
-        gold = Gold(qa, settings.text_words, settings.programs)
         answers = (
             await asyncio.to_thread(self._answers, unit, ends, gold) if gold.slow else self._answers(unit, ends, gold)
         )
@@ -147,7 +147,7 @@ class SolveStage:
         answers = []
         seen: dict[str | None, tuple[bool | None, str]] = {}
         for call, end in enumerate(ends):
-            final = _final(end, gold.options)
+            final = _final(end, gold)
             if isinstance(end, EngineError) or end.finish_reason in ("refused", "content_filter"):
                 correct, how = None, "not_answered"
             elif gold.kind == "code":
@@ -207,11 +207,11 @@ class SolveStage:
         return unit_columns(unit, self._settings.model, self._prompts[unit.prompt], drawn)
 
 
-def _final(end: Completion | EngineError, options: tuple[str, ...]) -> str | None:
+def _final(end: Completion | EngineError, gold: Gold) -> str | None:
     """The final answer of a call; None for one that failed, was refused or was cut off."""
     if isinstance(end, EngineError) or end.finish_reason != "stop":
         return None
-    return final_of(end.text, options)
+    return final_of(end.text, gold.options, gold.most)
 
 
 def _valid(reply: Completion) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tilth.answers.vote import vote
 from tilth.base.errors import MissingExtra
 from tilth.data.qa import QA
 from tilth.recipe.stages.verify import Verify
-from tilth.synth.solve.answers import MOST_FINAL, Gold, judged
+from tilth.synth.solve.answers import MOST_FINAL, Gold, judged, was_given
 
 #: Raise it when the same answers would give another verdict.
 VERSION = 1
@@ -61,7 +61,7 @@ def cast(qa: QA, answers: list[dict[str, Any]], settings: Verify, again: bool) -
 
     Fills `correct` and `how` of `answers` where they are checked.
     """
-    given = [item for item in answers if _was_given(item)]
+    given = [item for item in answers if was_given(item)]
     gold = Gold(qa, _TEXT_WORDS, "skip")
     if not gold.answer.strip():
         return _without_gold(given, gold, settings)
@@ -166,12 +166,6 @@ def _check(given: list[dict[str, Any]], gold: Gold, again: bool) -> None:
         if final not in seen:
             seen[final] = judged(final or "", final, gold)
         item["correct"], item["how"] = seen[final]
-
-
-def _was_given(item: dict[str, Any]) -> bool:
-    """A call that the engine answered. One that was cut off counts, and states nothing."""
-    reason = str(item.get("finish_reason"))
-    return reason not in ("refused", "content_filter") and not reason.startswith("engine:")
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,1 @@
+"""A model judges the free-text answers that no rule can compare."""
