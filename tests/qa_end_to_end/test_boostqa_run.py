@@ -28,7 +28,19 @@ from tilth.synth.questions.degradation import degradation
 STEADY = {"ability": 2.2, "slope": 0.0}
 VOTE = {"contradicted", "never_solved", "no_majority"}
 #: The steps from seeds to a vote, without those that do not matter for it.
-TO_VOTE = ("documents", "seeds", "labelled", "by_grade", "harder", "made", "refined", "rated", "solved", "judged", "verified")
+TO_VOTE = (
+    "documents",
+    "seeds",
+    "labelled",
+    "by_grade",
+    "harder",
+    "made",
+    "refined",
+    "rated",
+    "solved",
+    "judged",
+    "verified",
+)
 
 
 def is_right(row: dict[str, Any], shelf: Shelf) -> bool:
