@@ -12,6 +12,8 @@ from tilth.train.presets import Resolved
 #: Raise it when the same settings and tokens would give other weights.
 VERSION: Final = 1
 NAME: Final = "identity.json"
+#: What stands in a folder in which something was trained; a run that was refused before leaves none of it.
+_TRAINED: Final = ("checkpoints", "state", "train.json")
 
 
 def identity(made: Resolved, tokens: str, tokenizer: str, start: str | None) -> dict[str, str]:
@@ -35,12 +37,15 @@ def identity(made: Resolved, tokens: str, tokenizer: str, start: str | None) -> 
     return {name: str(value) for name, value in values.items()}
 
 
-def claim(folder: Path, now: Mapping[str, str], *, write: bool) -> None:
-    """Write down whose run `folder` is, or raise DriftError with what differs from what is written."""
+def write_identity(folder: Path, identity: Mapping[str, str]) -> None:
+    """Write down whose run `folder` is."""
+    write_json(folder / NAME, dict(identity))
+
+
+def check_identity(folder: Path, now: Mapping[str, str]) -> None:
+    """Raise DriftError with what differs from what is written, where something was trained under it."""
     path = folder / NAME
-    if not path.exists():
-        if write:
-            write_json(path, dict(now))
+    if not path.exists() or not any((folder / name).exists() for name in _TRAINED):
         return
     recorded = read_json(path)
     changes = tuple(

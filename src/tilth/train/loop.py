@@ -29,8 +29,8 @@ from tilth.train.sequences import Sequences, collate, collate_flat
 from tilth.train.watch import Watch
 
 #: Tokens at once on a device where micro_batch is not given. 2 sequences of 4,096 on a GPU, as the published protocol
-#: has it; on a CPU more brings nothing (docs/train.md).
-_DEVICE_TOKENS: Final = {"cuda": 8192, "cpu": 2048}
+#: has it; on a CPU more is slower (docs/train.md).
+_DEVICE_TOKENS: Final = {"cuda": 8192, "cpu": 512}
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +44,15 @@ class Outcome:
     diverged_at: int | None
 
 
-class _Trainer(Trainer):
-    """Trainer with the schedule of the settings; embeddings are not decayed, and floating-point operations not counted."""
+class _Trainer(Trainer):  # type: ignore[misc]  # transformers hides its types behind lazy imports
+    """Trainer with the schedule of the settings; embeddings are not decayed, operations not counted."""
 
     made: Resolved
 
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:  # noqa: ARG002 - its signature
         if self.lr_scheduler is None:
             made = self.made
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: rate_factor(step, made))
+            self.lr_scheduler: Any = LambdaLR(optimizer or self.optimizer, lambda step: rate_factor(step, made))
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -62,7 +62,7 @@ class _Trainer(Trainer):
         }
         return [name for name in super().get_decay_parameter_names(model) if name not in embeddings]
 
-    def floating_point_ops(self, inputs: Any) -> int:
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002 - its signature
         return 0  # it walks over all parameters at each micro-batch; cost.py knows the formula
 
 
@@ -118,8 +118,8 @@ def newest_state(out: Path, facts: Mapping[str, Any]) -> Path | None:
     recorded = read_json(found / states.MARKER)["precision"] if found is not None else facts["precision"]
     if recorded != facts["precision"]:
         raise DriftError(
-            f"expected to go on with {out} in {recorded}, as it was begun; this machine would take {facts['precision']}. "
-            f"Go on where it was begun, or set precision: {recorded}."
+            f"expected to go on with {out} in {recorded}, as it was begun; this machine would take "
+            f"{facts['precision']}. Go on where it was begun, or set precision: {recorded}."
         )
     return found
 
@@ -154,9 +154,9 @@ def _arguments(made: Resolved, folder: Path) -> TrainingArguments:
     on_gpu = settings.device == "auto" and torch.cuda.is_available()
     bf16 = on_gpu and torch.cuda.is_bf16_supported() if settings.precision == "auto" else settings.precision == "bf16"
     micro, accumulation = split_batch(made, processes(), "cuda" if on_gpu else "cpu")
-    fsdp: dict[str, Any] = {"fsdp": "full_shard auto_wrap"} if settings.sharding == "fsdp" else {}
-    if fsdp:
-        fsdp["fsdp_config"] = {"version": 2, "state_dict_type": "FULL_STATE_DICT"}
+    fsdp: dict[str, Any] = {}
+    if settings.sharding == "fsdp":  # whole state dicts, so that a checkpoint is a folder that anyone reads
+        fsdp = {"fsdp": True, "fsdp_config": {"state_dict_type": "FULL_STATE_DICT"}}
     made_arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=made.last,
@@ -198,7 +198,8 @@ def split_batch(made: Resolved, count: int, device: str) -> tuple[int, int]:
     if rest or each == 0:
         raise ConfigError(
             f"expected {count} processes to share a batch of {made.batch} sequences ({made.recipe.batch_tokens:,} "
-            f"tokens) evenly; {made.batch} = {count} x {each} + {rest}. Take another number of processes or batch_tokens."
+            f"tokens) evenly; {made.batch} = {count} x {each} + {rest}. "
+            "Take another number of processes or batch_tokens."
         )
     most = max(1, _DEVICE_TOKENS[device] // made.recipe.sequence)
     micro = made.settings.micro_batch or max(size for size in range(1, min(most, each) + 1) if each % size == 0)

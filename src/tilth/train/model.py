@@ -17,7 +17,7 @@ from tilth.data.tokenized import TokenSet
 from tilth.generate.tokenizer import fetch
 from tilth.recipe.stages.tokens import Tokenise
 from tilth.recipe.stages.train import Architecture, Train
-from tilth.tokens.tokenizer import HubTokenizer, check_fits, load_tokenizer
+from tilth.tokens.tokenizer import HubTokenizer, load_tokenizer
 
 #: Files of a base model that decide what it is; weights in the forms that transformers reads.
 _WEIGHTS: Final = ("*.safetensors", "pytorch_model*.bin")
@@ -101,7 +101,8 @@ def find_base(settings: Train) -> Base:
     if not folder.is_dir():
         if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
             raise ConfigError(
-                f"expected a folder with a model or a Hub name such as owner/model as start; saw {name}, where there is none."
+                f"expected a folder with a model or a Hub name such as owner/model as start; saw {name}, "
+                "where there is none."
             )
         patterns = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
         folder = fetch(name, settings.revision, patterns)
@@ -120,17 +121,16 @@ def _names(folder: Path) -> str:
     return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") if names else "nothing"
 
 
-def load_base(base: Base, tokenizer: HubTokenizer, attention: str | None) -> Any:
-    """The base model, weights in fp32. Raises ConfigError where the tokenizer does not fit it."""
-    check_fits(tokenizer, base.folder)
+def load_base(folder: Path, attention: str | None) -> Any:
+    """The model in a folder, weights in fp32."""
     from transformers import AutoModelForCausalLM
 
     try:
         return AutoModelForCausalLM.from_pretrained(
-            base.folder, dtype="float32", local_files_only=True, attn_implementation=attention or "sdpa"
+            folder, dtype="float32", local_files_only=True, attn_implementation=attention or "sdpa"
         )
     except (OSError, ValueError) as error:
-        raise SourceError(f"transformers cannot read the model in {base.folder}: {error}") from error
+        raise SourceError(f"transformers cannot read the model in {folder}: {error}") from error
 
 
 def build(architecture: Architecture, tokenizer: HubTokenizer, sequence: int, seed: int, attention: str | None) -> Any:
@@ -149,7 +149,7 @@ def model_config(architecture: Architecture, vocabulary: int, sequence: int) -> 
     """transformers' settings of an architecture."""
     from transformers import AutoConfig
 
-    more = {"attention_bias": False, "mlp_bias": False} if architecture.family == "llama" else {}
+    more: dict[str, Any] = {"attention_bias": False, "mlp_bias": False} if architecture.family == "llama" else {}
     if architecture.family == "qwen2" and architecture.head_width not in (
         None,
         architecture.width // architecture.heads,

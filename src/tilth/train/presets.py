@@ -57,12 +57,12 @@ PRESETS: Final[dict[PresetName, Preset]] = {
             vocabulary=4096,
             architecture=Architecture(width=128, layers=3, heads=4, kv_heads=2, intermediate=384),
             recipe=Recipe(
-                source=f"{_OURS}: the optimiser of {_PROTOCOL}; batch and rate from a sweep on two cores (docs/train.md)",
+                source=f"{_OURS}: the optimiser of {_PROTOCOL}; batch and rate from a sweep on two cores",
                 tokens=200_704,
                 sequence=256,
-                batch_tokens=2048,
-                learning_rate=5e-3,
-                warmup=0.05,
+                batch_tokens=1024,
+                learning_rate=1e-3,
+                warmup=0.1,
             ),
         ),
         Preset(
@@ -102,7 +102,7 @@ PRESETS: Final[dict[PresetName, Preset]] = {
                 width=2048, layers=28, heads=16, kv_heads=8, intermediate=6144, head_width=128, rope_theta=10_000.0
             ),
             recipe=Recipe(
-                source=f"{_PROTOCOL}: 10,000 steps of 512 sequences, warm-up 100 steps, decay over the last tenth to 1/10",
+                source=f"{_PROTOCOL}: 10,000 steps of 512 sequences, warm-up 100 steps, decay of 1,000 to 1/10",
                 tokens=20_971_520_000,
                 sequence=4096,
                 batch_tokens=2_097_152,
@@ -168,7 +168,7 @@ class Resolved:
 
 
 def resolve(settings: Train) -> Resolved:
-    """Fill the blanks; raises ConfigError for numbers that do not go together. Phase decay: see `tilth.train.branch`."""
+    """Fill the blanks; raises ConfigError for numbers that do not go together. Phase decay: `branch.resolve_decay`."""
     architecture = settings.architecture
     if settings.preset is not None:
         preset = PRESETS[settings.preset]
@@ -196,8 +196,8 @@ def resolved(settings: Train, architecture: Architecture | None, recipe: Recipe)
     steps = recipe.tokens // recipe.batch_tokens
     if steps < 1:
         raise ConfigError(
-            f"expected tokens for at least one optimiser step; saw {recipe.tokens:,} tokens and {recipe.batch_tokens:,} "
-            "a step. Give more tokens or a smaller batch_tokens."
+            f"expected tokens for at least one optimiser step; saw {recipe.tokens:,} tokens and "
+            f"{recipe.batch_tokens:,} a step. Give more tokens or a smaller batch_tokens."
         )
     warmup = min(steps - 1, round(recipe.warmup * steps))
     share = recipe.decay if recipe.schedule == "wsd" else 0.0

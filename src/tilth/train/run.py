@@ -29,7 +29,7 @@ from tilth.runner.lock import lease
 from tilth.tokens.tokenizer import HubTokenizer, check_fits
 from tilth.train import state as states
 from tilth.train.branch import resolve_decay
-from tilth.train.identity import claim, identity
+from tilth.train.identity import check_identity, identity, write_identity
 from tilth.train.model import Base, build, find_base, load_base, need_torch, tokenizer_files, tokenizer_of
 from tilth.train.presets import Resolved, resolve
 from tilth.train.progress import Progress
@@ -81,12 +81,11 @@ def train(tokens: Path, out: Path, settings: Train, *, on_progress: Callable[[Pr
     tokens, RunLocked where another process trains in it, and MissingExtra without the extra `train`.
     """
     job = prepare(tokens, settings)
-    first = _rank() == 0
-    claim(out, job.identity, write=first)
+    check_identity(out, job.identity)
     done = read_trained(out)
     if done is not None:
         return done
-    with lease(out) if first else contextlib.nullcontext():
+    with lease(out) if _rank() == 0 else contextlib.nullcontext():
         return _train(job, out, on_progress)
 
 
@@ -125,6 +124,9 @@ def prepare(tokens: Path, settings: Train) -> Job:
     made = resolve_decay(settings, branch) if branch is not None else resolve(settings)
     tokenizer = tokenizer_of(packed, settings)
     base = find_base(settings) if settings.start is not None and branch is None else None
+    for begin_from in (base, branch):
+        if begin_from is not None:
+            check_fits(tokenizer, begin_from.folder)
     mark = packed.manifest.fingerprint
     begin = branch.sequences if branch is not None and branch.tokens == mark else 0
     sequences = Sequences(
@@ -152,6 +154,9 @@ def _train(job: Job, out: Path, on_progress: Callable[[Progress], None]) -> Trai
     need_torch()
     from tilth.train.loop import fit
 
+    if _rank() == 0:
+        check_identity(out, job.identity)  # again, now that nobody else writes here
+        write_identity(out, job.identity)
     seen = special_tokens(job.packed, job.tokenizer)
     if seen:
         _log.warning(
@@ -172,7 +177,7 @@ def _train(job: Job, out: Path, on_progress: Callable[[Progress], None]) -> Trai
     )
     trained = _trained(job, out, outcome, seen)
     if _rank() == 0:
-        write_json(out / NAME, _shown(trained))
+        write_json(out / NAME, shown(trained))
         states.prune(out, None)
     return trained
 
@@ -180,12 +185,9 @@ def _train(job: Job, out: Path, on_progress: Callable[[Progress], None]) -> Trai
 def _model(job: Job) -> Any:
     settings = job.made.settings
     if job.base is not None:
-        return load_base(job.base, job.tokenizer, settings.attention)
-    if job.branch is not None and job.made.architecture is None:
-        whole = Base(folder=job.branch.folder, name=str(settings.start), fingerprint=job.branch.fingerprint)
-        return load_base(whole, job.tokenizer, settings.attention)
+        return load_base(job.base.folder, settings.attention)
     if job.branch is not None:
-        check_fits(job.tokenizer, job.branch.folder)
+        return load_base(job.branch.folder, settings.attention)
     if job.made.architecture is None:
         raise AssertionError("a run has an architecture, a base or a branch")
     return build(job.made.architecture, job.tokenizer, job.made.recipe.sequence, settings.seed, settings.attention)
@@ -235,11 +237,12 @@ def _trained(job: Job, out: Path, outcome: "Outcome", seen: dict[str, int]) -> T
     )
 
 
-def _shown(trained: Trained) -> dict[str, Any]:
+def shown(trained: Trained) -> dict[str, Any]:
+    """What train.json says of a run; paths are relative to its folder."""
     value = asdict(trained)
     del value["folder"]
-    for shown, checkpoint in zip(value["checkpoints"], trained.checkpoints, strict=True):
-        shown["path"] = checkpoint.path.relative_to(trained.folder).as_posix()
+    for entry, checkpoint in zip(value["checkpoints"], trained.checkpoints, strict=True):
+        entry["path"] = checkpoint.path.relative_to(trained.folder).as_posix()
     return value
 
 

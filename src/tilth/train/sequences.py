@@ -53,10 +53,11 @@ class Sequences:
         self._starts = np.cumsum([0, *(shard.tokens // length for shard in self._shards)]).tolist()
         there = self._starts[-1] - begin
         if there < count:
+            whole = max(0, there)
             raise ConfigError(
                 f"expected {count:,} sequences of {length:,} tokens ({count * length:,} tokens) in {tokens.folder}"
-                f"{f' from sequence {begin:,} on' if begin else ''}; it has {max(0, there):,} ({max(0, there) * length:,} "
-                f"tokens in whole sequences, of {tokens.tokens:,} in all). Lower the budget, or make a larger mixture."
+                f"{f' from sequence {begin:,} on' if begin else ''}; it has {whole:,} ({whole * length:,} tokens in "
+                f"whole sequences, of {tokens.tokens:,} in all). Lower the budget, or make a larger mixture."
             )
         self.left = Left(ends=tokens.tokens - self._starts[-1] * length, beyond=(self._starts[-1] - count) * length)
         self._ids = [shard.ids(tokens.dtype) for shard in self._shards]

@@ -33,7 +33,7 @@ def checkpoint_folder(out: Path, step: int) -> Path:
     return out / "checkpoints" / f"step-{step:08d}"
 
 
-class Watch(TrainerCallback):
+class Watch(TrainerCallback):  # type: ignore[misc]  # transformers hides its types behind lazy imports
     """The callback of a run. `diverged_at`: the step whose loss or gradient was not a finite number."""
 
     def __init__(
@@ -60,14 +60,16 @@ class Watch(TrainerCallback):
         """Of training, over all sessions."""
         return self._seconds + time.monotonic() - self._begun
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **more: Any) -> None:
         """Start the clock; set the rate of the first step, which a branch may have from another schedule."""
         self._begun = self._saved = time.monotonic()
         self._last = (state.global_step, self._begun)
+        rate = self._made.recipe.learning_rate * rate_factor(state.global_step, self._made)
         for group in more["optimizer"].param_groups:
-            group["lr"] = self._made.recipe.learning_rate * rate_factor(state.global_step, self._made)
+            group["lr"] = rate
+        more["lr_scheduler"]._last_lr = [rate] * len(more["optimizer"].param_groups)  # what is reported of that step
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_more: Any) -> None:
         """Ask for a report and a state where they are due."""
         step = state.global_step
         if step < self._made.last and self._save_due(step):
@@ -95,7 +97,7 @@ class Watch(TrainerCallback):
             raise AssertionError("the trainer is set before it trains")
         return self.trainer
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
+    def on_log(self, _args: Any, state: Any, control: Any, logs: Any = None, **_more: Any) -> None:
         """Take in a report; end a run that diverged; write the checkpoint that is due."""
         if not logs or "loss" not in logs:
             return
@@ -184,7 +186,7 @@ class Watch(TrainerCallback):
             if not (folder / name).exists():
                 write_bytes(folder / name, data)
 
-    def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+    def on_save(self, _args: Any, state: Any, _control: Any, **_more: Any) -> None:
         """A state is written: metrics up to it, then its marker; older states go."""
         self._trainer.accelerator.wait_for_everyone()
         if self._trainer.is_world_process_zero():
