@@ -1,14 +1,14 @@
-"""The Python API, with the words of the command line: `run`, `preview`, `estimate`, and recipes as data."""
+"""The Python API, with the words of the command line: `run`, `preview`, `estimate`, `run_study`; recipes are data."""
 
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from tilth.base.errors import ConfigError, StopRun, StorageError
+from tilth.base.errors import ConfigError, SourceError, StopRun, StorageError
 from tilth.base.files import read_json, write_json
 from tilth.base.progress import Snapshot
 from tilth.data.dataset import read_manifest
@@ -22,17 +22,22 @@ from tilth.runner.session import run as run_recipe
 from tilth.runner.stitch import Stitched, stitched
 from tilth.view.samples import write_samples
 
+if TYPE_CHECKING:
+    from tilth.study.run.session import StudyRun
+
 __all__ = [
     "Estimate",
     "Previewed",
     "Recipe",
     "RunResult",
     "Stitched",
+    "StudyResult",
     "estimate",
     "load_recipe",
     "preview",
     "reparse",
     "run",
+    "run_study",
     "stitched",
 ]
 
@@ -72,6 +77,17 @@ class Estimate:
     looked_at: int
     found: dict[str, dict[str, float]]
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """A study that was run: every run's fate in `session`, and the report; None where nothing could be compared, with
+    the reason in `why`."""
+
+    session: "StudyRun"
+    report: dict[str, Any] | None
+    page: Path | None
+    why: str = ""
 
 
 def run(
@@ -185,6 +201,41 @@ def estimate(
     )
     write_json(folder / ESTIMATE, {**dataclasses.asdict(result), "run_dir": str(folder)})
     return result
+
+
+def run_study(
+    study: str | Path,
+    run_dir: str | Path | None = None,
+    *,
+    workers: int = 0,
+    arms: Sequence[str] = (),
+    contamination: bool = True,
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None,
+) -> StudyResult:
+    """Run a study file or a shipped study and report its verdicts; the same call starts, resumes and completes.
+
+    `run_dir`: default `runs/<name>`. `workers`: models trained at once; 0: one a GPU, or one a core. `arms`: these
+    alone, and the baseline. Needs the extra `train`. Raises `ConfigError` for a study that does not say how its parts
+    are made; what goes wrong in one arm fails that arm by name.
+    """
+    from tilth.study.about import read_about
+    from tilth.study.design import load_study
+    from tilth.study.run.session import Options as StudyOptions
+    from tilth.study.run.session import run_study as run_session
+    from tilth.view.study.of_study import asked_of_study
+    from tilth.view.study.report import write_report
+
+    loaded, path = load_study(Path(study)), Path(study)
+    folder = Path(run_dir) if run_dir is not None else Path("runs") / loaded.name
+    options = StudyOptions(workers=workers, arms=tuple(arms), contamination=contamination)
+    base = path.parent if path.exists() else Path.cwd()
+    session = run_session(loaded, base, folder, options=options, on_snapshot=on_snapshot)
+    try:
+        asked = asked_of_study(session.study, folder, read_about(session.about), session.about)
+        report = write_report(asked, folder)
+    except (ConfigError, SourceError) as error:
+        return StudyResult(session=session, report=None, page=None, why=str(error))
+    return StudyResult(session=session, report=report, page=folder / "report.html")
 
 
 def pilot_run(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tilth.cli import corpus, questions
+from tilth.cli import corpus, questions, study_run
 from tilth.cli.options import (
     LinesOption,
     PromptFolders,
@@ -37,6 +37,7 @@ app = typer.Typer(
 prompts_app = typer.Typer(help="The prompts: list, show, render.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(questions.probe_app, name="probe")
+study_app.command("run")(study_run.run)
 app.add_typer(study_app, name="study")
 
 
