@@ -6,18 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import typer
 from train_help import BATCH, same_weights, tiny, weights
 from typer.testing import CliRunner
 
-from tilth.base.errors import ConfigError
+from tilth.base.errors import ConfigError, Interrupted
 from tilth.cli.train import train as train_command
 from tilth.recipe.stages.train import Train
 from tilth.train.launch import Cluster, write_launch
 from tilth.train.loop import split_batch
 from tilth.train.presets import resolve
-from tilth.train.run import read_trained, train
+from tilth.train.progress import Progress
+from tilth.train.run import Trained, read_trained, train
 
 
 @pytest.fixture
@@ -150,21 +153,53 @@ def test_emit_launch_repeats_the_command_and_starts_nothing(packed: Path, tmp_pa
     assert isinstance(wrong.exception, ConfigError)
 
 
-@pytest.mark.slow
-def test_two_processes_train_the_same_batch_as_one(packed: Path, tmp_path: Path) -> None:
-    """Real processes that meet over gloo on this machine's CPU."""
-    one = train(packed, tmp_path / "one", tiny(checkpoints=2))
-    file, command_file = settings_file(tmp_path), tmp_path / "command.py"
+def by_two_processes(packed: Path, out: Path, settings: Path, *options: str) -> None:
+    """Real processes, started as accelerate starts them on GPUs, that meet over gloo on this machine's CPU."""
+    command_file = settings.with_name("command.py")
     command_file.write_text("import typer\nfrom tilth.cli.train import train\n\ntyper.run(train)\n")
     command = [
-        *("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"),
-        *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"),
-        *(str(command_file), str(packed), "--out", str(tmp_path / "two"), "--settings", str(file)),
+        *("-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"),
+        *("--rdzv-endpoint", "localhost:0"),
+        *(str(command_file), str(packed), "--out", str(out), "--settings", str(settings), "--quiet", *options),
     ]
-    subprocess.run([sys.executable, *command, "--checkpoints", "2", "--quiet"], check=True)
+    subprocess.run([sys.executable, *command], check=True, timeout=300)
+
+
+def close(ours: Trained, theirs: Trained) -> bool:
+    """Whether every checkpoint of two runs has the same weights but for the order of sums."""
+    return all(
+        np.allclose(first, second, atol=2e-4)
+        for a, b in zip(ours.checkpoints, theirs.checkpoints, strict=True)
+        for first, second in zip(weights(a.path).values(), weights(b.path).values(), strict=True)
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_same_batches_as_one(packed: Path, tmp_path: Path) -> None:
+    one = train(packed, tmp_path / "one", tiny(checkpoints=2))
+    by_two_processes(packed, tmp_path / "two", settings_file(tmp_path), "--checkpoints", "2")
     two = read_trained(tmp_path / "two")
     assert two is not None
-    assert (two.state, two.tokens) == ("finished", one.tokens)
-    for ours, theirs in zip(one.checkpoints, two.checkpoints, strict=True):
-        first, second = weights(ours.path), weights(theirs.path)
-        assert all(abs(first[name] - second[name]).max() < 2e-4 for name in first)
+    assert (two.state, two.tokens, two.processes) == ("finished", one.tokens, 2)
+    assert close(one, two)
+    rows, expected = (pq.read_table(run.folder / "metrics.parquet") for run in (two, one))
+    assert rows["step"].to_pylist() == list(range(1, 11))
+    assert rows["loss"].to_pylist() == pytest.approx(expected["loss"].to_pylist(), abs=1e-3)
+    assert rows["grad_norm"].to_pylist() == pytest.approx(expected["grad_norm"].to_pylist(), rel=1e-2)
+
+
+@pytest.mark.slow
+def test_a_run_that_one_process_began_is_finished_by_two(packed: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.step == 6:
+            raise KeyboardInterrupt
+
+    straight = train(packed, tmp_path / "straight", tiny())
+    with pytest.raises(Interrupted):
+        train(packed, tmp_path / "run", tiny(save_minutes=0), on_progress=stop)
+    by_two_processes(packed, tmp_path / "run", settings_file(tmp_path))
+    finished = read_trained(tmp_path / "run")
+    assert finished is not None
+    assert finished.processes == 2
+    assert close(straight, finished)
+    assert pq.read_table(tmp_path / "run" / "metrics.parquet")["step"].to_pylist() == list(range(1, 11))

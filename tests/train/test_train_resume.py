@@ -49,7 +49,9 @@ def killed(packed: Path, out: Path, step: int, minutes: float = 0.0) -> None:
     """Start a real process and kill it with signal 9 while it reports `step`."""
     here = str(Path(__file__).parent)
     command = [sys.executable, "-c", CHILD, here, str(packed), str(out), str(step), str(minutes)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "there\n"
         child.send_signal(signal.SIGKILL)

@@ -41,6 +41,7 @@ class Outcome:
 
     parameters: int
     seconds: float
+    processes: int
     diverged_at: int | None
 
 
@@ -107,7 +108,12 @@ def fit(
         _run(trainer, start, out)
         metrics.write()
         parameters = sum(weights.numel() for weights in trainer.model.parameters())
-        return Outcome(parameters=parameters, seconds=watch.seconds, diverged_at=watch.diverged_at)
+        return Outcome(
+            parameters=parameters,
+            seconds=watch.seconds,
+            processes=trainer.accelerator.num_processes,
+            diverged_at=watch.diverged_at,
+        )
 
 
 def newest_state(out: Path, facts: Mapping[str, Any]) -> Path | None:

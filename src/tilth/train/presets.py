@@ -60,7 +60,7 @@ PRESETS: Final[dict[PresetName, Preset]] = {
                 source=f"{_OURS}: the optimiser of {_PROTOCOL}; batch and rate from a sweep on two cores",
                 tokens=200_704,
                 sequence=256,
-                batch_tokens=1024,
+                batch_tokens=512,
                 learning_rate=1e-3,
                 warmup=0.1,
             ),

@@ -65,6 +65,7 @@ class Trained:
     tokenizer: str  # fingerprint of the token set's tokenizer
     learning_rate: float
     seconds: float  # of training, over all sessions
+    processes: int  # that finished it together
     diverged_at: int | None  # step whose loss or gradient was no finite number
     special_tokens: dict[str, int]  # special tokens other than the closing one -> times seen in the first tokens
 
@@ -232,6 +233,7 @@ def _trained(job: Job, out: Path, outcome: "Outcome", seen: dict[str, int]) -> T
         tokenizer=job.tokenizer.fingerprint,
         learning_rate=made.recipe.learning_rate,
         seconds=round(outcome.seconds, 3),
+        processes=outcome.processes,
         diverged_at=end,
         special_tokens=seen,
     )
