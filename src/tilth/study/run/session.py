@@ -99,6 +99,8 @@ def run_study(
     chosen = options or Options()
     study = resolved(study, base)
     check_runnable(study)
+    if not all(task.startswith(HELD_OUT) for task in study.evaluation.tasks):
+        judged_files(evaluate_settings(study, {}))  # raises for a task that no block describes
     for package in ("torch", "transformers", "accelerate"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtra("running a study", package, "train")
