@@ -139,10 +139,13 @@ def probe_compare(
     from dataclasses import asdict
 
     from tilth.evaluate.probe import compare
+    from tilth.evaluate.probe_loss import FILE, loss_moves
     from tilth.steer.scores import ProbeResults
-    from tilth.view.probe import moves_text
+    from tilth.view.probe import losses_text, moves_text
 
     print(moves_text(asdict(compare([ProbeResults.load(folder) for folder in probes], metric))))
+    if all((folder / FILE).exists() for folder in (probes[0], probes[-1])):
+        print(losses_text(loss_moves(probes[0], probes[-1])))
 
 
 def agreement(

@@ -10,7 +10,7 @@ journalled, resumed and capped. An engine that gives no log-probabilities of a p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite, log
 from pathlib import Path
 from typing import Any, ClassVar
@@ -39,9 +39,9 @@ from tilth.steer.scores import result_rows
 _TASK = "likelihood"
 #: Lead-ins of the plain format: question, options, answer.
 _LEADS = {"en": ("Question: ", "Answer:"), "zh": ("问题：", "答案：")}
-_LETTERS = "ABCDEFGHIJ"
+LETTERS = "ABCDEFGHIJ"
 #: Longest gold answer: a longer one is an essay, whose likelihood says little about the question.
-_MOST_ANSWER = 2000
+MOST_ANSWER = 2000
 NO_ECHO = "no_prompt_logprobs"
 _MEANINGS = {NO_ECHO: "the server gives no log-probabilities of a prompt (echo with logprobs)"}
 
@@ -53,6 +53,25 @@ def why_not(model: ModelSpec) -> str | None:
     if model.api != "completions":
         return "the chat API gives no log-probabilities of a prompt; set api: completions, or completions: true"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The loss of one gold answer: nats of each of its tokens, and its length in UTF-8 bytes."""
+
+    item: str
+    cell: str
+    group: str | None
+    size: int
+    nats: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Result rows, and the losses they come from."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,7 @@ class Likelihood:
         """One unit an item with a gold answer that is short enough."""
         question = question_of(document.text, document.metadata)
         gold = gold_text(question)
-        if not gold or len(gold) > _MOST_ANSWER:
+        if not gold or len(gold) > MOST_ANSWER:
             return [], [RoutedAway(prompt=_TASK, reason="no_gold" if not gold else "long_gold")]
         row = sample_id(document.doc_id, _TASK, 0)
         return [Unit(sample_id=row, document=document, prompt=_TASK, payload=gold)], []
@@ -90,20 +109,21 @@ class Likelihood:
         gold: str = unit.payload
         qa = qa_of(unit.document.text, unit.document.metadata)
         chinese = (unit.document.language or "").startswith("zh")
-        plain, listed = _prompts(unit.document.text, qa.context, qa.choices or (), chinese)
+        plain, listed = prompts_of(unit.document.text, qa.context, qa.choices or (), chinese)
         joint = "" if chinese else " "
         bare = await self._tokens(unit, plain, 0, generate)
         whole = await self._tokens(unit, f"{plain}{joint}{gold}", 1, generate)
-        bits = tail_bits(bare, whole)
-        if bits is None:
+        nats = tail_nats(bare, whole)
+        if nats is None:
             return self.failed(unit, NO_ECHO, _MEANINGS[NO_ECHO], passing=False)
-        found: dict[str, Any] = {"gold_bpb": bits / len(gold.encode("utf-8", "replace"))}
+        size = len(gold.encode("utf-8", "replace"))
+        found: dict[str, Any] = {"gold_bpb": sum(nats) / log(2) / size, "gold_nats": nats, "gold_bytes": size}
         options = qa.choices or ()
-        if 1 < len(options) <= len(_LETTERS) and gold in options:
+        if 1 < len(options) <= len(LETTERS) and gold in options:
             first = await self._tokens(unit, listed, 2, generate)
             ends = [
                 await self._tokens(unit, f"{listed}{joint}{letter}", 3 + place, generate)
-                for place, letter in enumerate(_LETTERS[: len(options)])
+                for place, letter in enumerate(LETTERS[: len(options)])
             ]
             each = [tail_bits(first, end) for end in ends]
             if all(one is not None for one in each):
@@ -166,11 +186,17 @@ def prompt_logprobs(completion: Completion) -> list[float | None] | None:
     return [None, *good] if len(good) == count - 1 else None
 
 
-def tail_bits(bare: list[float | None] | None, whole: list[float | None] | None) -> float | None:
-    """Bits of the tokens of `whole` beyond those that `bare` has; None where either is missing or there are none."""
+def tail_nats(bare: list[float | None] | None, whole: list[float | None] | None) -> list[float] | None:
+    """Nats of the tokens of `whole` beyond those that `bare` has; None where either is missing or there are none."""
     if bare is None or whole is None or len(whole) <= len(bare):
         return None
-    return -sum(value or 0.0 for value in whole[len(bare) :]) / log(2)
+    return [-(value or 0.0) for value in whole[len(bare) :]]
+
+
+def tail_bits(bare: list[float | None] | None, whole: list[float | None] | None) -> float | None:
+    """The same in bits, added up."""
+    nats = tail_nats(bare, whole)
+    return None if nats is None else sum(nats) / log(2)
 
 
 def choice_credit(bits: Sequence[float], gold: int) -> float:
@@ -182,8 +208,8 @@ def choice_credit(bits: Sequence[float], gold: int) -> float:
 
 def measure_likelihood(
     model: ModelSpec, run_dir: Path, seed: int, where: Mapping[str, tuple[str, str | None]], spend: Spend
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Ask for the likelihoods of the items read in `run_dir`; result rows, and metric -> why it was not measured.
+) -> tuple[Measured, dict[str, str]]:
+    """Ask for the likelihoods of the items read in `run_dir`; what was measured, and metric -> why it was not.
 
     `where` gives each item's cell and passage. `spend` has the caps and what was spent on the run besides; what earlier
     sessions spent on likelihoods is added from their journal. What is journalled is not asked again.
@@ -194,16 +220,19 @@ def measure_likelihood(
     names = [shard.name for shard in manifest.shards]
     with lease(run_dir):
         run_loop(_ask(Likelihood(model), folder, source, names, seed, spend))
-    rows: list[dict[str, Any]] = []
+    measured = Measured()
     reasons: dict[str, int] = {}
     for name in names:
         for row in iter_rows(folder / f"{name}.parquet", ["doc_id", "parsed"]):
             found = orjson.loads(row["parsed"])
             cell, group = where[row["doc_id"]]
-            rows += result_rows(row["doc_id"], group, cell, {one: found.get(one) for one in ("gold_bpb", "choice_acc")})
+            values = {one: found.get(one) for one in ("gold_bpb", "choice_acc")}
+            measured.rows.extend(result_rows(row["doc_id"], group, cell, values))
+            if found.get("gold_nats"):  # an item that an earlier version measured has the sum alone
+                measured.losses.append(Loss(row["doc_id"], cell, group, found["gold_bytes"], found["gold_nats"]))
         for row in iter_rows(folder / "dropped" / f"{name}.parquet", ["reason"]):
             reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
-    return rows, _not_measured({row["metric"] for row in rows}, reasons)
+    return measured, _not_measured({row["metric"] for row in measured.rows}, reasons)
 
 
 def _not_measured(metrics: set[str], reasons: Mapping[str, int]) -> dict[str, str]:
@@ -253,11 +282,11 @@ def _journalled(folder: Path, names: Sequence[str], spend: Spend) -> Usage:
     return total
 
 
-def _prompts(text: str, context: str | None, choices: Sequence[str], chinese: bool) -> tuple[str, str]:
+def prompts_of(text: str, context: str | None, choices: Sequence[str], chinese: bool) -> tuple[str, str]:
     """The question up to where the answer stands, without and with its options."""
     question, answer = _LEADS["zh" if chinese else "en"]
     head = f"{context}\n\n" if context else ""
-    options = "".join(f"{letter}. {choice}\n" for letter, choice in zip(_LETTERS, choices, strict=False))
+    options = "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
     return f"{head}{question}{text}\n{answer}", f"{head}{question}{text}\n{options}{answer}"
 
 

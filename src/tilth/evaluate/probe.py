@@ -17,12 +17,15 @@ import orjson
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from tilth.base.errors import ConfigError
+from tilth.base.errors import ConfigError, CorruptData
+from tilth.base.files import read_json
 from tilth.base.progress import Snapshot
 from tilth.cost import Usage, load_price
 from tilth.data.dataset import iter_rows, read_manifest
 from tilth.data.source import Columns, SourceSpec
-from tilth.evaluate.likelihood import measure_likelihood, why_not
+from tilth.evaluate.likelihood import Measured, measure_likelihood, why_not
+from tilth.evaluate.probe_folder import can_generate, folder_of, measure_folder
+from tilth.evaluate.probe_loss import save_losses
 from tilth.evaluate.probe_set import ProbeSet
 from tilth.generate.model import ModelSpec, Sampling
 from tilth.recipe import Budget, Execution, Recipe, Step
@@ -41,6 +44,7 @@ from tilth.steer.scores import (
 
 #: Reasons of an answer that is no answer: the engine failed or refused, so nothing is said about the model.
 _NO_ANSWER = "not_answered"
+_NO_GENERATION = "the engine that answers for a checkpoint folder is not installed: pip install 'tilth[local]'"
 _METADATA = ("answer", "choices", "context", "cell")
 
 
@@ -52,6 +56,7 @@ class ProbeSettings(BaseModel):
     answers: int = Field(1, ge=1, le=256)
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=2048)
     prompt_folders: tuple[str, ...] = ()
+    generate: bool = True  # False: likelihoods alone, as for a base model that answers nothing yet
     likelihood: bool = True  # where the engine gives log-probabilities of a prompt
     completions: bool = False  # ask for likelihoods by the completions API of a server that answers by chat
     name: str | None = None  # of the model in results; None: the model's own
@@ -77,18 +82,16 @@ def probe(
     settings = settings or ProbeSettings()
     recipe = probe_recipe(model, probe_set, settings)
     ledger = run_recipe(recipe, run_dir, run_dir, options=Options(), on_snapshot=on_snapshot)
-    rows, missing = _scored(run_dir / "answers", probe_set)
-    lacking = {} if any(row["metric"] == "acc" for row in rows) else {"acc": "no answer could be judged"}
-    scorer = model.model_copy(update={"api": "completions"}) if settings.completions else model
-    if settings.likelihood and why_not(scorer) is None:
-        more, why = measure_likelihood(
-            scorer, run_dir, settings.seed, _places(probe_set), _spend(settings, model, ledger)
-        )
-        rows += more
-        lacking |= why
+    if "answers" in recipe.steps:
+        rows, missing = _scored(run_dir / "answers", probe_set)
+        lacking = {} if any(row["metric"] == "acc" for row in rows) else {"acc": "no answer could be judged"}
     else:
-        why_none = why_not(scorer) or "switched off"
-        lacking |= dict.fromkeys(("choice_acc", "gold_bpb"), why_none)
+        rows, missing, lacking = [], {}, {"acc": _NO_GENERATION if settings.generate else "switched off"}
+    found, why = _likelihoods(model, probe_set, run_dir, settings, ledger)
+    rows += found.rows
+    lacking |= why
+    if found.losses:
+        save_losses(run_dir, found.losses)
     results = ProbeResults(
         model=settings.name or model.model or model.engine,
         step=settings.step,
@@ -104,8 +107,26 @@ def probe(
     return results
 
 
+def _likelihoods(
+    model: ModelSpec, probe_set: ProbeSet, run_dir: Path, settings: ProbeSettings, ledger: dict[str, Any]
+) -> tuple[Measured, dict[str, str]]:
+    """From a server that gives them, or from a checkpoint folder; else why there are none."""
+    scorer = model.model_copy(update={"api": "completions"}) if settings.completions else model
+    folder = folder_of(model)
+    if not settings.likelihood:
+        return Measured(), dict.fromkeys(("choice_acc", "gold_bpb"), "switched off")
+    if folder is not None:
+        return measure_folder(folder, run_dir, _places(probe_set))
+    if (why := why_not(scorer)) is not None:
+        return Measured(), dict.fromkeys(("choice_acc", "gold_bpb"), why)
+    return measure_likelihood(scorer, run_dir, settings.seed, _places(probe_set), _spend(settings, model, ledger))
+
+
 def probe_recipe(model: ModelSpec, probe_set: ProbeSet, settings: ProbeSettings) -> Recipe:
-    """The recipe that asks the items; raises `ConfigError` for k answers at temperature 0."""
+    """The recipe that reads the items and, where the engine is installed, asks them.
+
+    Raises `ConfigError` for k answers at temperature 0.
+    """
     if settings.answers > 1 and settings.sampling.temperature == 0:
         raise ConfigError(
             f"expected a temperature above 0 for {settings.answers} answers an item; at 0 they are one answer. Set "
@@ -120,13 +141,13 @@ def probe_recipe(model: ModelSpec, probe_set: ProbeSet, settings: ProbeSettings)
         solver=settings.name,
         text_words=100,  # an item's answer is compared whatever its length; what is longer is no item
     )
+    steps = {"items": Step(read=SourceSpec(source=(str(probe_set.path.absolute()),), columns=columns))}
+    if settings.generate and can_generate(model):
+        steps["answers"] = Step(solve=solve, sources=("items",))
     return Recipe(
         name="probe",
         seed=settings.seed,
-        steps={
-            "items": Step(read=SourceSpec(source=(str(probe_set.path.absolute()),), columns=columns)),
-            "answers": Step(solve=solve, sources=("items",)),
-        },
+        steps=steps,
         budget=settings.budget,
         execution=Execution(prices=str(Path(settings.prices).absolute()) if settings.prices else None),
     )
@@ -135,11 +156,24 @@ def probe_recipe(model: ModelSpec, probe_set: ProbeSet, settings: ProbeSettings)
 def checkpoint_model(folder: Path, *, context: int = 4096, threads: int = 0) -> ModelSpec:
     """The spec of a checkpoint folder (config, tokenizer, safetensors) or GGUF file, for the local engine.
 
-    Raises `ConfigError` where it is neither.
+    `context` is lowered to what the folder's config says the model was made for. Raises `ConfigError` where it is
+    neither.
     """
     if not ((folder / "config.json").is_file() or folder.suffix == ".gguf"):
         raise ConfigError(f"expected a checkpoint folder with a config.json, or a GGUF file; saw {folder}.")
-    return ModelSpec(engine="openvino", model=str(folder.absolute()), context=context, threads=threads)
+    return ModelSpec(
+        engine="openvino", model=str(folder.absolute()), context=min(context, _made_for(folder)), threads=threads
+    )
+
+
+def _made_for(folder: Path) -> int:
+    """Positions that a checkpoint's config names; very many where it names none."""
+    try:
+        value = read_json(folder / "config.json") if folder.is_dir() else {}
+    except CorruptData:
+        value = {}  # whoever loads the model says what is wrong with its config
+    known = value.get("max_position_embeddings") if isinstance(value, dict) else None
+    return known if isinstance(known, int) and known > 0 else 1 << 30
 
 
 def checkpoint_step(folder: Path) -> int:

@@ -150,6 +150,23 @@ def moves_text(moves: Mapping[str, Any], width: int | None = None) -> str:
     return table_text(columns, rows, width)
 
 
+def losses_text(moves: Any, width: int | None = None) -> str:
+    """Perplexity difference and memorisation share by cell; `moves` is an `evaluate.probe_loss.LossMoves`."""
+    rows = [
+        [name, _share_text(score), _share_text(moves.memorisation.get(name))]
+        for name, score in moves.perplexity_difference.items()
+    ]
+    columns = ["cell", "perplexity difference", "memorised share of the fall in loss"]
+    left = f"\n{moves.uncompared:,} items have other tokens in the two models" if moves.uncompared else ""
+    return table_text(columns, rows, width) + left
+
+
+def _share_text(score: Any) -> str:
+    if score is None or score.value is None:
+        return "-"
+    return f"{score.value:.3f}" + (f" [{score.low:.3f}, {score.high:.3f}]" if score.low is not None else "")
+
+
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     total = sum(counts.values())
     return {name: rows / total for name, rows in counts.items()} if total else {}
