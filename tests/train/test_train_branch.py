@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from train_help import BATCH, same_weights, tiny
 
-from tilth.base.errors import ConfigError, DriftError
+from tilth.base.errors import ConfigError, DriftError, Interrupted
 from tilth.data.tokenized import PACKED, open_tokens
 from tilth.recipe.stages.train import Train
+from tilth.train.progress import Progress
 from tilth.train.run import Trained, train
 
 
@@ -112,3 +113,45 @@ def test_a_folder_without_a_model_is_refused_with_what_is_there(packed: Path, tm
         train(packed, tmp_path / "run", base_settings(tmp_path / "model"))
     with pytest.raises(ConfigError, match="where there is none"):
         train(packed, tmp_path / "run", base_settings(tmp_path / "nowhere"))
+
+
+def test_sequences_longer_than_the_model_has_positions_are_refused(packed: Path, tmp_path: Path) -> None:
+    model = train(packed, tmp_path / "base", tiny()).checkpoints[-1].path
+    with pytest.raises(ConfigError, match=r"saw 64 tokens and 32 positions. Give sequence: 32"):
+        train(packed, tmp_path / "run", base_settings(model, sequence=64))
+
+
+def gpt2(packed: Path, folder: Path) -> Path:
+    """A base model of another family, with dropout, as transformers writes it."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from tilth.train.model import kept_randomness
+
+    small = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 32, "vocab_size": 300}
+    with kept_randomness():
+        AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **small)).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("documents", ["joined", "masked"])
+def test_a_model_with_dropout_resumes_exactly_too(packed: Path, tmp_path: Path, documents: str) -> None:
+    model = gpt2(packed, tmp_path / "gpt2")
+    settings = base_settings(model, learning_rate=1e-2, documents=documents, save_minutes=0)
+    straight = train(packed, tmp_path / "straight", settings)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="step 3"):
+        train(packed, tmp_path / "run", settings, on_progress=stop)
+    assert same_weights(train(packed, tmp_path / "run", settings).checkpoints[-1].path, straight.checkpoints[-1].path)
+
+
+def test_mid_training_has_phases_too(packed: Path, tmp_path: Path) -> None:
+    model = train(packed, tmp_path / "base", tiny()).checkpoints[-1].path
+    settings = {"learning_rate": 1e-2, "schedule": "wsd", "decay": 0.4}
+    whole = train(packed, tmp_path / "whole", base_settings(model, **settings))
+    trunk = train(packed, tmp_path / "trunk", base_settings(model, phase="stable", **settings))
+    rest = train(packed, tmp_path / "rest", decay(trunk))
+    assert same_weights(rest.checkpoints[-1].path, whole.checkpoints[-1].path)

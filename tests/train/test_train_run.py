@@ -85,11 +85,13 @@ def test_initialisation_depends_on_the_seed_and_not_on_the_data(packed: Path, ot
     assert same_weights(ours, theirs)
 
 
-def test_how_a_batch_is_cut_changes_no_weight_beyond_rounding(packed: Path, tmp_path: Path) -> None:
-    whole, cut = (
-        weights(train(packed, tmp_path / str(size), tiny(micro_batch=size)).checkpoints[-1].path) for size in (4, 1)
-    )
-    assert all(np.allclose(whole[name], cut[name], atol=2e-4) for name in whole)
+@pytest.mark.parametrize("changes", [{"micro_batch": 1}, {"gradient_checkpointing": True}, {"attention": "eager"}])
+def test_how_a_run_is_carried_out_changes_no_weight_beyond_rounding(
+    packed: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    runs = [train(packed, tmp_path / str(len(each)), tiny(**{"micro_batch": 4, **each})) for each in ({}, changes)]
+    plain, other = (weights(run.checkpoints[-1].path) for run in runs)
+    assert all(np.allclose(plain[name], other[name], atol=2e-4) for name in plain)
 
 
 @pytest.mark.parametrize("documents", ["joined", "masked"])

@@ -107,6 +107,8 @@ def fit(
             check_masks(trainer.model, arguments.device, bf16=arguments.bf16)
         _run(trainer, start, out)
         metrics.write()
+        if trainer.accelerator.num_processes > 1:
+            trainer.accelerator.end_training()  # or each process complains at its end
         parameters = sum(weights.numel() for weights in trainer.model.parameters())
         return Outcome(
             parameters=parameters,
@@ -141,7 +143,6 @@ def _run(trainer: Trainer, start: Path | None, out: Path) -> None:
 
 def _trainer(made: Resolved, model: Any, arguments: TrainingArguments, sequences: Sequences, watch: Watch) -> _Trainer:
     flat = made.recipe.documents == "masked" and "flash" in str(model.config._attn_implementation)
-    _Trainer.made = made
     trainer = _Trainer(
         model=model,
         args=arguments,

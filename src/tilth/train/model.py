@@ -116,6 +116,17 @@ def find_base(settings: Train) -> Base:
     return Base(folder=folder, name=name, fingerprint=fingerprint(digests))
 
 
+def check_length(folder: Path, sequence: int) -> None:
+    """Raise ConfigError where a model has fewer positions than a training sequence has tokens."""
+    config = orjson.loads((folder / "config.json").read_bytes())
+    most = config.get("max_position_embeddings") or config.get("n_positions")
+    if isinstance(most, int) and sequence > most:
+        raise ConfigError(
+            f"expected sequences that the model in {folder} has positions for; saw {sequence:,} tokens and {most:,} "
+            f"positions. Give sequence: {most}, or extend the model's positions first."
+        )
+
+
 def _names(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir())
     return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") if names else "nothing"

@@ -30,7 +30,7 @@ from tilth.tokens.tokenizer import HubTokenizer, check_fits
 from tilth.train import state as states
 from tilth.train.branch import resolve_decay
 from tilth.train.identity import check_identity, identity, write_identity
-from tilth.train.model import Base, build, find_base, load_base, need_torch, tokenizer_files, tokenizer_of
+from tilth.train.model import Base, build, check_length, find_base, load_base, need_torch, tokenizer_files, tokenizer_of
 from tilth.train.presets import Resolved, resolve
 from tilth.train.progress import Progress
 from tilth.train.sequences import Sequences
@@ -128,6 +128,7 @@ def prepare(tokens: Path, settings: Train) -> Job:
     for begin_from in (base, branch):
         if begin_from is not None:
             check_fits(tokenizer, begin_from.folder)
+            check_length(begin_from.folder, made.recipe.sequence)
     mark = packed.manifest.fingerprint
     begin = branch.sequences if branch is not None and branch.tokens == mark else 0
     sequences = Sequences(
