@@ -19,9 +19,9 @@ from tilth.recipe.stages.evaluate import Form
 _SHIPPED = Path(__file__).parent / "tasks"
 
 #: What an item is, which decides its template:
-#: choice (a question with options), blank (a sentence with `_` for one of its options), span (an answer from a passage),
-#: table (an answer from a CSV table), short (an answer without a passage), number, continuation (the question is a text
-#: that the answer goes on from: last words, statements, code).
+#: choice (a question with options), blank (a sentence with `_` for one of its options), span (an answer from a
+#: passage), table (an answer from a CSV table), short (an answer without a passage), number, continuation (the question
+#: is a text that the answer goes on from: last words, statements, code).
 Kind = Literal["choice", "blank", "span", "table", "short", "number", "continuation"]
 
 
@@ -58,9 +58,9 @@ class Block(_Model):
     #: choices: the column; inside: they stand in the question's text already; incorrect: the column holds wrong ones
     #: only, the answer is the right one; or gold value -> the option's text, the same for every item.
     options: Literal["choices", "inside", "incorrect"] | dict[str, str] = "choices"
-    letters: str = Field("{}", pattern=r"\{\}")  # how a letter is written as an answer
-    #: Which of several accepted answers are scored: the first, or all of them, the likeliest counting.
-    accepted: Literal["first", "likeliest"] = "first"
+    #: Which of several accepted answers are scored: the first; all of them, the likeliest counting; or, where one
+    #: answer is several values ("a|b"), these joined by commas.
+    accepted: Literal["first", "likeliest", "joined"] = "first"
     group: Literal["context", "subset"] | None = None  # items that share it are not independent
     chance: float | None = Field(None, ge=0, lt=1)  # accuracy by guessing, the mean over items
     where: dict[Literal["lang", "subset"], tuple[str, ...]] = {}  # only items with one of these values (or beginnings)
@@ -69,6 +69,7 @@ class Block(_Model):
     worked: str | None = None  # the field of the raw record with a worked solution, for generated answers
     final: Literal["text", "number", "boxed"] = "text"  # what of a generated answer is compared
     shots: Shots = Shots()
+    finephrase: str | None = None  # the task's name in the published FinePhrase tables
     quirks: str = ""  # what a reader of the scores has to know
 
 

@@ -1,8 +1,8 @@
 """Evaluate one checkpoint: every task in every form, and held-out text, to one table of results.
 
 Each task ends in one named state, and what is wrong with one ends no other. A finished task is kept beside the table
-until all are done, so a killed evaluation goes on with the next one; the table is written once, at the end. The same call
-again reads what is there; a call that would give other results is refused.
+until all are done, so a killed evaluation goes on with the next one; the table is written once, at the end. The same
+call again reads what is there; a call that would give other results is refused.
 """
 
 import shutil

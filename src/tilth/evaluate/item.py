@@ -23,9 +23,9 @@ LeftOut = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item. `requests` are pairs of context and continuation, of which `gold` are right; a whole text that is scored
-    by itself (held-out text) is one request without a context and `rolling`. `family` is what items share the start
-    of their contexts with; `accepted` are all right answers, for generated ones."""
+    """One item. `requests` are pairs of context and continuation, of which `gold` are right; a whole text that is
+    scored by itself (held-out text) is one request without a context and `rolling`. Items of one `family` begin with
+    the same examples; `accepted` are all right answers, for generated ones."""
 
     item: str
     group: str | None

@@ -7,6 +7,7 @@ examples between blank lines; tables as Markdown, as FinePhrase shows them.
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _LEADS = {
     "ja": ("文章：", "問題：", "答え："),
 }
 _JOINTS = {"zh": "", "ja": ""}  # after a full-width colon no space stands
+_LETTER = re.compile("[A-H]")
 _BETWEEN = "\n\n"
 _BLANK = "_"
 #: Accepted answers that are scored at most; more are spellings of one another.
@@ -106,15 +108,24 @@ def _options(block: Block, item: BenchmarkItem, form: Form) -> Wording | LeftOut
     joint = _joint(block)
     if form == "cloze":
         return Wording((_prompt(block, item),), tuple(joint + text for text in texts), (right,))
-    letters = [block.letters.replace("{}", letter) for letter in _LETTERS[: len(texts)]]
-    if len(letters) < len(texts):
+    if len(texts) > len(_LETTERS):
         return "no choices"
-    lines = (
-        ""
-        if block.options == "inside"
-        else "".join(f"{letter}. {text}\n" for letter, text in zip(_LETTERS, texts, strict=False))
-    )
-    return Wording((_prompt(block, item, lines),), tuple(joint + letter for letter in letters), (right,))
+    if block.options == "inside":
+        marks = _marks(item, len(texts))
+        return Wording((_prompt(block, item),), tuple(joint + mark for mark in marks), (right,))
+    lines = "".join(f"{letter}. {text}\n" for letter, text in zip(_LETTERS, texts, strict=False))
+    answers = tuple(joint + letter for letter in _LETTERS[: len(texts)])
+    return Wording((_prompt(block, item, lines),), answers, (right,))
+
+
+def _marks(item: BenchmarkItem, count: int) -> list[str]:
+    """How a question that holds its options writes them as answers: "(A)", "A", or the text where there is no letter."""
+    marked = [text[:3] if _bare(text) != text else "" for text in item.choices]
+    if marked and all(marked):
+        return marked
+    if len(inline_options(item.question)) == count:
+        return list(_LETTERS[:count])
+    return [text.strip() for text in item.choices]
 
 
 def _free(block: Block, item: BenchmarkItem) -> Wording | LeftOut:
@@ -123,19 +134,26 @@ def _free(block: Block, item: BenchmarkItem) -> Wording | LeftOut:
     if block.kind in ("choice", "blank"):
         found = options_of(block, item)
         if isinstance(found, str):
-            # items that have no options at all are asked for their answer all the same
-            if found != "no choices" or len(item.answers) != 1:
+            # items that have no options at all are asked for their answer all the same, but not for a letter
+            if found != "no choices" or len(item.answers) != 1 or _LETTER.fullmatch(item.answer):
                 return found
             answers = item.answers
         else:
             answers = (found[0][found[1]],)
     else:
-        answers = item.answers if block.accepted == "likeliest" else item.answers[:1]
+        answers = gold_answers(block, item)
     kept = [answer for answer in answers if answer.strip()][:_MOST_ACCEPTED]
     if not kept:
         return "no gold answer"
     texts = tuple(_joint(block) + (answer if block.joint == "" else answer.strip()) for answer in kept)
     return Wording((_prompt(block, item),), texts, tuple(range(len(texts))))
+
+
+def gold_answers(block: Block, item: BenchmarkItem) -> Sequence[str]:
+    """The answers without options that are scored as gold."""
+    if block.accepted == "joined":
+        return [", ".join(answer.split("|")) for answer in item.answers[:1]]
+    return item.answers if block.accepted == "likeliest" else item.answers[:1]
 
 
 def _blank(block: Block, item: BenchmarkItem, form: Form) -> Wording | LeftOut:

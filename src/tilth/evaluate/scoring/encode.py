@@ -1,10 +1,10 @@
 """Texts to token ids exactly as lm-evaluation-harness 0.4.13 does (`TemplateLM`, `HFLM`, `get_rolling_token_windows`).
 
-White space at the end of a context moves to the continuation. Context and continuation are encoded as one text, and what
-lies beyond the ids of the context alone is the continuation. An empty context is the model's opening token, or else its
-closing one. The tokenizer's own special tokens are added unless the text begins with the opening token. What does not
-fit is cut off at the left. A text that is scored by itself is cut into windows in which each token is predicted once, with
-as much before it as the last window leaves room for.
+White space at the end of a context moves to the continuation. Context and continuation are encoded as one text, and
+what lies beyond the ids of the context alone is the continuation. An empty context is the model's opening token, or
+else its closing one. The tokenizer's own special tokens are added unless the text begins with the opening token. What
+does not fit is cut off at the left. A text that is scored by itself is cut into windows in which each token is predicted
+once; the last window is as long as the others and begins earlier.
 """
 
 from collections.abc import Sequence
@@ -53,10 +53,7 @@ class Encoder:
         """Each item as ids, or why it cannot be scored."""
         texts = [text for item in items for text in _texts(item)]
         ids = self._ids(texts)
-        found: list[Encoded | LeftOut] = []
-        for item in items:
-            found.append(self._rolling(item, ids) if item.rolling else self._pairs(item, ids))
-        return found
+        return [self._rolling(item, ids) if item.rolling else self._pairs(item, ids) for item in items]
 
     def _pairs(self, item: Item, ids: dict[tuple[str, bool], list[int]]) -> Encoded | LeftOut:
         sequences = []
@@ -151,7 +148,7 @@ def _load(folder: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(
-            f"expected a model folder with its tokenizer at {folder}; saw: {error}. Save the tokenizer beside the weights."
+            f"expected a model folder with its tokenizer at {folder}; saw: {error}. Save the tokenizer beside it."
         ) from error
     inner = getattr(tokenizer, "_tokenizer", None)
     if inner is not None:

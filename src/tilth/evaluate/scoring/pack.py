@@ -1,8 +1,8 @@
 """Sequences of one item in one row, so that what they share is computed once.
 
-A row is the beginning that all sequences of the item have in common (the stem), and behind it what each of them has alone
-(its branch). A token sees what stands before it in the stem and in its own branch. What all items of a family share, the
-examples shown, is not in the row at all: the model's keys and values of it are kept (see `forward`).
+A row is the beginning that all sequences of the item have in common (the stem), and behind it what each of them has
+alone (its branch). A token sees what stands before it in the stem and in its own branch. What all items of a family
+share, the examples shown, is not in the row at all: the model's keys and values of it are kept (see `forward`).
 """
 
 from collections.abc import Iterator, Sequence
