@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tilth.base.errors import ConfigError, EngineError
 from tilth.base.fingerprint import text_hash
+from tilth.difficulty.anchors import load_anchors
 from tilth.generate.request import Completion
 from tilth.label.annotate_stage import build
-from tilth.label.rubric import Rated, load_anchors, read_rating
+from tilth.label.rubric import Rated, read_rating
 from tilth.label.taxonomy.load import load_taxonomy
 from tilth.recipe.stages.annotate import Annotate
 from tilth.stage import Document, Outcome

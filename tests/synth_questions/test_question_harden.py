@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+import yaml
 from question_author import completion, make, parsed, question, row, stage_of
 
 from tilth.generate.request import Request
@@ -170,10 +171,13 @@ def test_a_text_is_no_question_to_harden_and_bounds_are_checked() -> None:
 
 
 def test_own_anchors_are_shown_to_the_annotator(tmp_path: Any) -> None:
-    path = tmp_path / "anchors.jsonl"
-    path.write_text('{"difficulty": 2, "question": "Is seven odd?"}\n', encoding="utf-8")
+    path = tmp_path / "anchors.yaml"
+    levels = {2: "Is seven odd?", 5: "Is 91 prime?", 9: "Are there infinitely many twin primes?"}
+    path.write_text(
+        yaml.safe_dump({"version": 1, "levels": {at: {"en": text, "zh": "略"} for at, text in levels.items()}})
+    )
     _, author = harden(Model(), k=0, anchors=str(path))
     asked = next(request for _, request in author.requests if request.task == "annotate")
-    assert orjson.loads(asked.document)["anchors"] == [{"difficulty": 2, "question": "Is seven odd?"}]
+    assert orjson.loads(asked.document)["anchors"] == [{"level": at, "question": text} for at, text in levels.items()]
     assert "2: Is seven odd?" in asked.messages[0][1]
     assert asked.temperature == 0.0

@@ -13,18 +13,17 @@ from tilth.answers.reply import VERSION as REPLY_VERSION
 from tilth.asking import Ask, Asker, ask_all, document_of, language_of, question_units, shown_question, task_prompts
 from tilth.base.errors import EngineError
 from tilth.data.qa import QA, qa_of
+from tilth.difficulty.anchors import SHIPPED, load_anchors
 from tilth.generate.request import Completion, Request
+from tilth.label.rubric import VERSION as RUBRIC_VERSION
 from tilth.label.rubric import (
-    SHIPPED,
     Agreed,
     Rated,
     agreed,
     guide,
-    load_anchors,
     rating_schema,
     read_rating,
 )
-from tilth.label.rubric import VERSION as RUBRIC_VERSION
 from tilth.label.taxonomy.load import load_taxonomy
 from tilth.lineage import answer_columns, model_identity, unit_columns
 from tilth.recipe.stages.annotate import Annotate

@@ -1,30 +1,23 @@
 """The rubric that an annotator sees, and what it says of a question.
 
-Anchor problems of known level stand in a data file, `anchors.yaml`, in English and Chinese; a user may give another.
+Anchor problems of known level are those of `tilth.difficulty.anchors`, which hardening shows too.
 Guarantees: a reply is read as a whole label or as none, and never raises; a name that the taxonomy has not is never a
 label. Costs about 20 us a reply.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
 from tilth.answers.reply import object_in
-from tilth.base.errors import ConfigError
-from tilth.base.fingerprint import text_hash
+from tilth.difficulty.anchors import Anchors
 from tilth.difficulty.rubric import LEAST, MOST, STEP, RubricScore, rubric_score
 from tilth.label.annotate import field_list
 from tilth.label.taxonomy.load import Taxonomy
 
 #: Raise it when the same reply would be read as another label.
 VERSION = 1
-SHIPPED = Path(__file__).with_name("anchors.yaml")
 #: Grades from easy to hard; GC is apart (competition).
 GRADES = ("G1", "G2", "G3", "G4", "G5", "GC")
 _ABOUT = {
@@ -51,34 +44,6 @@ _LEADS = {
 }
 
 
-class _Anchor(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    version: int = Field(ge=1)
-    levels: dict[float, _Anchor] = Field(min_length=3)
-
-    @field_validator("levels")
-    @classmethod
-    def _on_scale(cls, levels: dict[float, _Anchor]) -> dict[float, _Anchor]:
-        wrong = [level for level in levels if not LEAST <= level <= MOST or level % STEP]
-        if wrong:
-            raise ValueError(f"expected levels from {LEAST:g} to {MOST:g} in steps of {STEP:g}; saw {wrong[:5]}")
-        return dict(sorted(levels.items()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchors:
-    """Problems by level and language, and the hash of their file."""
-
-    problems: Mapping[str, tuple[tuple[float, str], ...]]
-    hash: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rated:
     """One vote. `error` says why nothing could be read; difficulty is then None. Labels may be None: abstained."""
@@ -100,21 +65,6 @@ class Agreed:
     field: str | None
     stem: bool | None
     share: float | None  # of the readable votes that give the discipline
-
-
-@cache
-def load_anchors(path: Path = SHIPPED) -> Anchors:
-    """Read an anchor file; raises `ConfigError` naming the file and what is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        file = _File.model_validate(yaml.safe_load(text))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"expected anchor problems by level in {path}; saw: {error}") from error
-    problems = {
-        language: tuple((level, getattr(one, language).strip()) for level, one in file.levels.items())
-        for language in ("en", "zh")
-    }
-    return Anchors(problems=problems, hash=text_hash(text))
 
 
 def guide(anchors: Anchors, taxonomy: Taxonomy, language: str) -> str:

@@ -40,7 +40,7 @@ class Harden(BaseModel):
     """Most answers that may agree; None: one below k where k is above 1, since what all solve is not hard."""
     must_reach: bool = False  # True: a question below the difficulty asked for is dropped, though it became harder
     strategies: tuple[str, ...] = ()  # by name; empty: all
-    anchors: str | None = None  # JSON lines with difficulty, question and language; None: the shipped ones
+    anchors: str | None = None  # file of anchor problems by level, as of annotate; None: the shipped ones
 
     @property
     def agree_most(self) -> int:

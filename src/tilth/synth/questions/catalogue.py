@@ -1,6 +1,6 @@
-"""The shipped lists: grades, forms, formats, personas, strategies and anchors, read and checked once.
+"""The shipped lists: grades, forms, formats, personas and strategies, read and checked once.
 
-A user's own anchors and cells are read here too. Raises `ConfigError` for names that do not exist, with those that do.
+A user's own cells are read here too. Raises `ConfigError` for names that do not exist, with those that do.
 """
 
 import re
@@ -60,14 +60,13 @@ class Lists:
     formats: Mapping[str, Mapping[str, str]]
     personas: Sequence[Mapping[str, str]]
     strategies: Mapping[str, Strategy]
-    anchors: Mapping[str, Sequence[Mapping[str, Any]]]
     hash: str
 
 
 @cache
 def lists() -> Lists:
     """The shipped lists."""
-    grades, forms, strategies, anchors = (_yaml(name) for name in ("grades", "forms", "strategies", "anchors"))
+    grades, forms, strategies = (_yaml(name) for name in ("grades", "forms", "strategies"))
     return Lists(
         grades=grades["grades"],
         competitions=grades["competitions"],
@@ -78,8 +77,7 @@ def lists() -> Lists:
         formats=forms["formats"],
         personas=forms["personas"],
         strategies={name: _strategy(name, value) for name, value in strategies["strategies"].items()},
-        anchors=anchors["anchors"],
-        hash=fingerprint([grades, forms, strategies, anchors]),
+        hash=fingerprint([grades, forms, strategies]),
     )
 
 
@@ -90,22 +88,6 @@ def chosen(names: Sequence[str], known: Iterable[str], what: str) -> tuple[str, 
     if wrong:
         raise ConfigError(f"expected {what} out of {', '.join(known)}; saw {wrong[0]!r}.")
     return tuple(names) or known
-
-
-def load_anchors(path: str | None) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """Anchors by language from a JSON-lines file, or the shipped ones; raises `ConfigError` for a wrong file."""
-    if path is None:
-        return lists().anchors
-    found: dict[str, list[Mapping[str, Any]]] = {"en": [], "zh": []}
-    for number, row in json_lines(path, "anchors"):
-        question, difficulty = row.get("question"), row.get("difficulty")
-        if not isinstance(question, str) or not isinstance(difficulty, int | float) or not 1 <= difficulty <= 10:
-            raise ConfigError(
-                f"expected question and a difficulty from 1 to 10 in {path}, line {number}; saw {str(row)[:120]}."
-            )
-        language = "zh" if str(row.get("language") or "").startswith("zh") else "en"
-        found[language].append({"difficulty": difficulty, "question": question})
-    return {name: rows or found["en"] or found["zh"] for name, rows in found.items()}
 
 
 def load_cells(path: str) -> Mapping[str, Mapping[str, float]]:

@@ -12,15 +12,17 @@ Costs: for each round one call, `votes` ratings where the answer is a question, 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tilth.base.random import stream
+from tilth.difficulty.anchors import SHIPPED, load_anchors
 from tilth.difficulty.rubric import RubricScore, rubric_score
 from tilth.recipe.stages.synthesize import Harden, Limits
 from tilth.stage import Document
 from tilth.synth.questions.answers import Expected, Parsed, Unread
 from tilth.synth.questions.ask import Answer, Ask, Asker, schema
-from tilth.synth.questions.catalogue import Strategy, chosen, lists, load_anchors
+from tilth.synth.questions.catalogue import Strategy, chosen, lists
 from tilth.synth.questions.made import Made, Work, new_question
 from tilth.synth.questions.material import brief_lines, shown
 from tilth.synth.questions.rating import Rating, Solved, judge_answers, rate_ask, read_rating, solve_ask
@@ -61,12 +63,12 @@ class Hardening:
         self._seed = seed
         self._chars = extract_chars
         self._strategies = [known[name] for name in chosen(settings.strategies, known, "a strategy")]
-        self._anchors = load_anchors(settings.anchors)
+        self._anchors = load_anchors(Path(settings.anchors).expanduser() if settings.anchors else SHIPPED)
 
     @property
     def identity(self) -> Mapping[str, str]:
         """What the file of anchors holds."""
-        return {"anchors": repr({name: [dict(row) for row in rows] for name, rows in self._anchors.items()})}
+        return {"anchors": self._anchors.hash}
 
     @property
     def most(self) -> int:
@@ -217,7 +219,7 @@ class Hardening:
         )
 
     async def _rate(self, seed: Seed, parsed: Parsed, asker: Asker) -> tuple[list[Rating], int]:
-        anchors = self._anchors["zh" if seed.language == "zh" else "en"]
+        anchors = self._anchors.problems["zh" if seed.language == "zh" else "en"]
         ask = rate_ask(seed, parsed, anchors)
         answers = await asker.several([ask] * self._settings.votes)
         ratings = [rating for one in answers if (rating := read_rating(one.completion)) is not None]

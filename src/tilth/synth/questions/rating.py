@@ -55,7 +55,7 @@ class Solved:
     other: str | None  # what most of them answered, where it is another answer
 
 
-def rate_ask(seed: Seed, parsed: Parsed, anchors: Sequence[Mapping[str, Any]]) -> Ask:
+def rate_ask(seed: Seed, parsed: Parsed, anchors: Sequence[tuple[float, str]]) -> Ask:
     """Ask how hard a question is. The temperature is 0: votes differ by their wording."""
     document = {
         "language": seed.language,
@@ -63,9 +63,9 @@ def rate_ask(seed: Seed, parsed: Parsed, anchors: Sequence[Mapping[str, Any]]) -
         "choices": list(parsed.choices) if parsed.choices else None,
         "answer": parsed.answer,
         "solution": parsed.solution,
-        "anchors": [dict(anchor) for anchor in anchors],
+        "anchors": [{"level": level, "question": problem} for level, problem in anchors],
     }
-    brief = "\n".join(f"{anchor['difficulty']:g}: {anchor['question']}" for anchor in anchors)
+    brief = "\n".join(f"{level:g}: {problem}" for level, problem in anchors)
     return Ask(
         task="annotate",
         document=document,
