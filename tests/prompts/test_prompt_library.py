@@ -23,7 +23,7 @@ ASKED = [
     "faq", "table", "math", "tutorial",
     "article", "commentary", "discussion", "explanation", "narrative",
     "distill", "extract_knowledge", "knowledge_list", "diverse_qa", "wikipedia_style",
-    "guided_rewrite", "continue", "summarize",
+    "guided_rewrite", "improve", "continue", "summarize",
     "wrap_easy", "wrap_medium", "wrap_hard", "wrap_qa", "mga",
     "faq_zh", "table_zh", "math_zh", "tutorial_zh",
 ]
