@@ -36,14 +36,14 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
     value = recipe.model_dump(mode="json", by_alias=True)
     for step in value["steps"].values():
         if step["read"]:
-            step["read"]["source"] = [_absolute(item, base) for item in step["read"]["source"]]
+            step["read"]["source"] = [absolute(item, base) for item in step["read"]["source"]]
         for item in step["curate"] or ():
             _resolve_stage(item, base, set(value["steps"]))
         for kind in GENERATIONS:
             if step[kind]:
                 _resolve_generation(kind, step[kind], base)
     if value["execution"]["prices"]:
-        value["execution"]["prices"] = _absolute(value["execution"]["prices"], base)
+        value["execution"]["prices"] = absolute(value["execution"]["prices"], base)
     return Recipe.model_validate(value)
 
 
@@ -56,18 +56,18 @@ def _resolve_stage(item: dict[str, Any], base: Path, steps: set[str]) -> None:
             value = settings[key]
             named = steps if key in STEP_FOLDERS.get(name, ()) else set()
             if isinstance(value, str):
-                settings[key] = _absolute(value, base)
+                settings[key] = absolute(value, base)
             elif value is not None:
-                settings[key] = [path if path in named else _absolute(path, base) for path in value]
+                settings[key] = [path if path in named else absolute(path, base) for path in value]
         _resolve_present(settings, _MAYBE_FILES.get(name, ()), base)
 
 
 def _resolve_generation(kind: str, settings: dict[str, Any], base: Path) -> None:
-    settings["prompt_folders"] = [_absolute(item, base) for item in settings["prompt_folders"]]
+    settings["prompt_folders"] = [absolute(item, base) for item in settings["prompt_folders"]]
     settings["model"] = resolve_model(settings["model"], base)
     for inner, key in _places(settings, _GENERATION_FILES.get(kind, ())):
         if inner[key]:
-            inner[key] = _absolute(inner[key], base)
+            inner[key] = absolute(inner[key], base)
 
 
 def resolve_model(model: dict[str, Any], base: Path) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def resolve_model(model: dict[str, Any], base: Path) -> dict[str, Any]:
         named = [known] if isinstance(known, str) else known
         found["extra_body"] = {
             **found["extra_body"],
-            "scripted": {**scripted, "known": [_absolute(path, base) for path in named]},
+            "scripted": {**scripted, "known": [absolute(path, base) for path in named]},
         }
     return found
 
@@ -97,10 +97,11 @@ def _places(settings: dict[str, Any], names: tuple[str, ...]) -> Iterator[tuple[
 def _resolve_present(settings: dict[str, Any], keys: tuple[str, ...], base: Path) -> None:
     for key in keys:
         if settings.get(key) and (base / settings[key]).exists():
-            settings[key] = _absolute(settings[key], base)
+            settings[key] = absolute(settings[key], base)
 
 
-def _absolute(path: str, base: Path) -> str:
+def absolute(path: str, base: Path) -> str:
+    """A path taken from `base`; `package://` is what ships with tilth, and other URLs stay as they are."""
     if path.startswith(_PACKAGE):  # files that ship with tilth, such as the demo's documents
         return str(Path(__file__).parents[1] / path.removeprefix(_PACKAGE))
     if "://" in path or Path(path).is_absolute():
