@@ -45,7 +45,9 @@ def question(number: int) -> tuple[str, str, list[str] | None, list[str]]:
     return f"Write the share that {top} of {41 + number} seats make.", f"{top}/{41 + number}", None, wrong
 
 
-def solved(count: int, skill: float, k: int, seed: int, name: str = "panel") -> tuple[pl.DataFrame, list[bool]]:
+def solved(
+    count: int, skill: float, k: int, seed: int, name: str = "panel", more: int = 0
+) -> tuple[pl.DataFrame, list[bool]]:
     """Questions of which every fifth has a wrong answer planted, and what a solver of `skill` says to them.
 
     Skill of a question varies by 0.15 around `skill`; the wrong answers are drawn from a few, so that they collide.
@@ -66,7 +68,7 @@ def solved(count: int, skill: float, k: int, seed: int, name: str = "panel") -> 
         said = right if draw.random() < able else draw.choice(wrong)
         return f"Some reasoning first.\nAnswer: {said}"
 
-    outcomes = asked(build_solve(Solve(k=k, solver=name), seed), documents, answer)
+    outcomes = asked(build_solve(Solve(k=k, solver=name, more=more), seed), documents, answer)
     return frame_of(outcomes, prefix=f"{name}:"), planted
 
 
@@ -81,6 +83,17 @@ def test_planted_wrong_answers_are_caught_and_good_ones_stay(skill: float, k: in
     assert lost <= 0.05
     assert set(out["reason"].drop_nulls()) <= {"contradicted", "no_majority", "never_solved"}
     assert all(out.filter(pl.col("reason").is_not_null())["detail"].to_list())
+
+
+def test_further_answers_where_the_first_settle_nothing_cost_little_and_save_good_questions(tmp_path: Path) -> None:
+    """Solvers right seven times of ten: with 8 answers for all, 4 to 6% of the good ones are lost."""
+    frame, planted = solved(400, 0.7, 4, seed=7, more=12)
+    out = through(build(Verify(), 0), {"part-00000": frame}, tmp_path)
+    kept = (out["reason"].is_null() & (out["verdict"] == "verified")).to_list()
+    assert sum(bad and not good for bad, good in zip(planted, kept, strict=True)) >= 0.95 * sum(planted)
+    assert sum(not bad and not good for bad, good in zip(planted, kept, strict=True)) <= 0.03 * (400 - sum(planted))
+    assert set(out["solvers"]) == {4, 16}
+    assert (out["solvers"].mean() or 0) < 8.5  # type: ignore[operator]
 
 
 def test_solvers_of_two_steps_vote_together_and_one_row_a_question_stays(tmp_path: Path) -> None:

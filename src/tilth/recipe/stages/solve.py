@@ -19,6 +19,8 @@ class Solve(BaseModel):
     source_column: str = "text"
     k: int = Field(8, ge=1, le=256)  # 8: General-Reasoner (arXiv 2505.14652); 256: far above any use
     stop_when_agree: int | None = Field(None, ge=2)  # the first so many answers say the same: the rest is not asked
+    #: Further answers that are asked for where neither the row's answer nor another has more than half of the first k.
+    more: int = Field(0, ge=0, le=256)
     solver: str | None = None  # the name these answers count under in a panel; None: the model's
     judge_question: bool = False  # one more call: is the question a sound one
     max_characters: int = Field(20_000, gt=0)  # of question, context and choices; longer ones are routed away

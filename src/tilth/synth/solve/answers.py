@@ -114,6 +114,23 @@ def agree(finals: Sequence[str | None], options: Sequence[str] = ()) -> bool:
     return len(found.clusters) == 1 and not found.abstained
 
 
+def settled(answers: Sequence[dict[str, Any]], gold: Gold) -> bool:
+    """Whether more than half of the answers say the row's own, or one other; further answers would hardly turn that.
+
+    Also True where nothing can be compared, so that no further answer would help.
+    """
+    given = [item for item in answers if was_given(item)]
+    flags = [item["correct"] for item in given if isinstance(item["correct"], bool)]
+    if not flags or 2 * sum(flags) > len(given):
+        return True
+    finals = [item["final"] or "" for item in given if item["correct"] is False]
+    try:
+        found = vote(finals, "choice" if gold.options else _votable(finals, gold.options), gold.options)
+    except MissingExtra:
+        return True
+    return bool(found.clusters) and 2 * len(found.clusters[0].members) > len(given)
+
+
 def summed(qa: QA, answers: Sequence[dict[str, Any]], level: float) -> QA:
     """`qa` with all its answers, how many agree with its own, and the pass rate over those that could be judged."""
     known = [item["correct"] for item in answers if isinstance(item.get("correct"), bool)]

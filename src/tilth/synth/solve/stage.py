@@ -32,7 +32,7 @@ from tilth.lineage import answer_columns, model_identity, unit_columns
 from tilth.recipe.stages.solve import Solve
 from tilth.stage import Document, Generate, Identity, Outcome, RoutedAway, Unit
 from tilth.synth.solve.answers import VERSION as ANSWERS_VERSION
-from tilth.synth.solve.answers import Gold, agree, final_of, judged, summed
+from tilth.synth.solve.answers import Gold, agree, final_of, judged, settled, summed
 
 _SHIPPED = Path(tilth.prompts.__file__).parent
 _NAMES = {"en": "solve", "zh": "solve_zh"}
@@ -78,6 +78,8 @@ class SolveStage:
         shared |= {name: str(getattr(settings, name)) for name in ("k", "source_column", "max_characters")}
         # which calls are made: those that were made under another value are taken from the journal
         shared |= {name: str(getattr(settings, name)) for name in ("stop_when_agree", "judge_question")}
+        if settings.more:  # a run made without it is the same run
+            shared["more"] = str(settings.more)
         if settings.judge_question:
             shared |= {f"judge.{name}": prompt.text_hash for name, prompt in self._judges.items()}
         reading = {"answers": str(ANSWERS_VERSION), "replies": str(REPLY_VERSION), "solver": self._solver}
@@ -109,13 +111,21 @@ class SolveStage:
         verdict = ends.pop() if judge else None
         if first < settings.k and not agree([_final(end, gold) for end in ends], options):
             ends += await ask_all(generate, calls[first:])
-        given = [(call, end) for call, end in enumerate(ends) if isinstance(end, Completion)]
+        answers = await self._checked(unit, ends, gold)
+        # the call of the judge of questions has the number k, whether it is made or not
+        further = [
+            (call, self._asker.request(ask, unit.sample_id, call))
+            for call in range(settings.k + 1, settings.k + 1 + settings.more)
+        ]
+        if further and len(ends) == settings.k and not settled(answers, gold):
+            calls += further
+            ends += await ask_all(generate, further)
+            answers = await self._checked(unit, ends, gold)
+        given = [(place, end) for place, end in enumerate(ends) if isinstance(end, Completion)]
         if not any(end.finish_reason != "refused" for _, end in given):
             return self._unanswered(unit, ends)
-        answers = (
-            await asyncio.to_thread(self._answers, unit, ends, gold) if gold.slow else self._answers(unit, ends, gold)
-        )
-        return self._outcome(unit, self._told(qa, answers, verdict), calls[given[-1][0]][1], given)
+        number, request = calls[given[-1][0]]
+        return self._outcome(unit, self._told(qa, answers, verdict), request, number, [end for _, end in given])
 
     def failed(self, unit: Unit, reason: str, detail: str, *, passing: bool) -> Outcome:
         """The outcome of a unit whose call failed for good."""
@@ -142,11 +152,18 @@ class SolveStage:
         )
         return self._asker.request(ask, unit.sample_id, self._settings.k)
 
+    async def _checked(self, unit: Unit, ends: list[Completion | EngineError], gold: Gold) -> list[dict[str, Any]]:
+        """The answers, compared outside of the event loop where that may take seconds."""
+        if gold.slow:
+            return await asyncio.to_thread(self._answers, unit, ends, gold)
+        return self._answers(unit, ends, gold)
+
     def _answers(self, unit: Unit, ends: list[Completion | EngineError], gold: Gold) -> list[dict[str, Any]]:
         """What each call came to, in the order of the calls. Equal final answers are compared once."""
         answers = []
         seen: dict[str | None, tuple[bool | None, str]] = {}
-        for call, end in enumerate(ends):
+        for place, end in enumerate(ends):
+            call = place if place < self._settings.k else place + 1
             final = _final(end, gold)
             if isinstance(end, EngineError) or end.finish_reason in ("refused", "content_filter"):
                 correct, how = None, "not_answered"
@@ -177,11 +194,11 @@ class SolveStage:
             more["judged"] = [*(said if isinstance(said, list) else []), {"model": self._solver, **_valid(verdict)}]
         return summed(qa.but(more=more), [*before, *answers], self._settings.level / 100)
 
-    def _outcome(self, unit: Unit, qa: QA, request: Request, given: list[tuple[int, Completion]]) -> Outcome:
-        """The row. Its tokens are those of all calls; its request is the last answered one."""
-        call, last = given[-1]
+    def _outcome(self, unit: Unit, qa: QA, request: Request, call: int, given: list[Completion]) -> Outcome:
+        """The row. Its tokens are those of all calls; its request, number `call`, is the last answered one."""
+        last = given[-1]
         tokens = {
-            name: sum(getattr(end, name) or 0 for _, end in given) for name in ("prompt_tokens", "completion_tokens")
+            name: sum(getattr(end, name) or 0 for end in given) for name in ("prompt_tokens", "completion_tokens")
         }
         row = {
             "text": qa.question,
