@@ -4,8 +4,9 @@ The same file, block and settings give the same items in the same order, whateve
 of the file is asked or left out for a named reason.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from tilth.data.benchmarks import BenchmarkItem, items, read_benchmark
 from tilth.data.files import SourceFile, list_files
 from tilth.data.source import SourceSpec
 from tilth.evaluate.blocks import Block
-from tilth.evaluate.item import Asked, Item, unique
+from tilth.evaluate.item import Asked, Item, LeftOut, unique
 from tilth.evaluate.prompts import Wording, examples_text, word
 from tilth.recipe.stages.evaluate import Evaluate, Form
 
 _ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 _SAMPLES = Path(__file__).parent / "samples"
+_CALCULATOR = re.compile(r"<<[^<>]*>>")  # GSM8K
 _POOL = 5  # examples that are set apart
 _MOST_GROUP = 64  # characters of a passage's name; a longer one is hashed
 
@@ -67,7 +69,8 @@ def ask(block: Block, found: Sequence[BenchmarkItem], form: Form, settings: Eval
     """The items to score in the form; raises `MissingShots`."""
     pools = example_pools(block, found)
     pooled = {item.item_id for pool in pools.values() for item in pool}
-    before = {key: _examples(block, pool[: settings.shots], form) for key, pool in pools.items()}
+    shown = worked_solutions(block, found, settings) if form == "generate" and block.worked else {}
+    before = {key: _examples(block, pool[: settings.shots], form, shown) for key, pool in pools.items()}
     left_out: Counter[str] = Counter()
     asked: list[tuple[BenchmarkItem, Wording]] = []
     for item in found:
@@ -107,8 +110,7 @@ def example_pools(block: Block, found: Sequence[BenchmarkItem]) -> dict[str, lis
 
 def draw_examples(block: Block, members: Sequence[BenchmarkItem]) -> list[BenchmarkItem]:
     """Five items by the block's seed, of the shorter half, with every right option before one comes again."""
-    form = block.forms[0]
-    worded = [(item, word(block, item, form)) for item in members]
+    worded = [(item, _any_form(block, item)) for item in members]
     usable = [(item, wording) for item, wording in worded if isinstance(wording, Wording)]
     sizes = sorted(len(wording.example) for _, wording in usable)
     short = [pair for pair in usable if len(pair[1].example) <= sizes[len(sizes) // 2]]
@@ -124,14 +126,46 @@ def draw_examples(block: Block, members: Sequence[BenchmarkItem]) -> list[Benchm
     return chosen
 
 
+def _any_form(block: Block, item: BenchmarkItem) -> Wording | LeftOut:
+    """The item in the block's first form, or else as bpb, which items without options have too."""
+    found = word(block, item, block.forms[0])
+    return word(block, item, "bpb") if isinstance(found, str) and "bpb" in block.forms else found
+
+
 def _right(wording: Wording) -> object:
     """What examples should differ in: the place of the right option, or the answer itself."""
     return wording.gold[0] if len(wording.answers) > len(wording.gold) else wording.answers[0]
 
 
-def _examples(block: Block, pool: Sequence[BenchmarkItem], form: Form) -> str:
-    worded = (word(block, item, form) for item in pool)
-    return examples_text([wording for wording in worded if isinstance(wording, Wording)])
+def _examples(block: Block, pool: Sequence[BenchmarkItem], form: Form, worked: Mapping[str, str]) -> str:
+    worded = []
+    for item in pool:
+        wording = word(block, item, form)
+        if isinstance(wording, Wording):
+            solution = worked.get(item.item_id)
+            worded.append(wording if solution is None else wording.answered(solution))
+    return examples_text(worded)
+
+
+def worked_solutions(block: Block, found: Sequence[BenchmarkItem], settings: Evaluate) -> dict[str, str]:
+    """Item -> the worked solution in its raw record, of the items that have one; without GSM8K's calculator marks."""
+    import polars as pl
+
+    file = benchmark_file(benchmark_folder(settings), block)
+    if file.format != "parquet":
+        return {}
+    names = pl.read_parquet_schema(file.uri)
+    if "raw" not in names or "item_id" not in names:
+        return {}
+    wanted = [item.item_id for item in found]
+    table = pl.read_parquet(file.uri, columns=["item_id", "raw"]).filter(pl.col("item_id").is_in(wanted))
+    solutions = {}
+    for item, raw in table.iter_rows():
+        record = orjson.loads(raw)
+        text = record.get(block.worked) if isinstance(record, dict) else None
+        if isinstance(text, str) and text.strip():
+            solutions[item] = _CALCULATOR.sub("", text.strip()).replace("\n\n", "\n")
+    return solutions
 
 
 def _family(block: Block, item: BenchmarkItem) -> str:

@@ -127,3 +127,18 @@ def _block(name: str, given: dict[str, Any], file: Path) -> Block:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"expected a valid block {name} in {file}; {place}: {first['msg']}.") from error
+
+
+def chance_levels(names: Sequence[str], form: Form, metric: str, folders: Sequence[str] = ()) -> dict[str, float]:
+    """Task -> its score by guessing, in the metric's units, for the task gate; tasks that have none are left out."""
+    if metric in ("acc_centred", "exact_match", "f1"):
+        return dict.fromkeys(names, 0.0)
+    if form not in ("cloze", "choice") or metric not in ("acc", "acc_bytes", "norm_prob_gold"):
+        return {}
+    return {block.name: block.chance for block in load_blocks(names, folders) if block.chance is not None}
+
+
+def benchmark_files(folder: Path, folders: Sequence[str] = ()) -> tuple[Path, ...]:
+    """The files in `folder` that some task block reads: what training data is to be decontaminated against."""
+    stems = {block.file for block in all_blocks(folders).values()}
+    return tuple(path for path in sorted(folder.iterdir()) if path.name.split(".")[0] in stems and path.is_file())

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,6 +81,14 @@ class Progress:
     tasks: int
     items_done: int
     items: int
+
+
+class Backend(Protocol):
+    """What scores one task after another."""
+
+    def __call__(self, asked: Asked, run: RunName, on_progress: Callable[[int], None]) -> Scored: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,33 +192,35 @@ def _run(
     parts: "_Parts",
     on_progress: Callable[[Progress], None],
 ) -> dict[str, tuple[TaskState, pa.Table]]:
-    backend = _backend(model, settings)
+    """Each task with its state and rows; the model is loaded when the first unfinished task needs it."""
     done: dict[str, tuple[TaskState, pa.Table]] = {}
-    for number, task in enumerate(tasks):
-        kept = parts.read(task)
-        if kept is None:
-
-            def tell(items_done: int, items: int, number: int = number, task: _Task = task) -> None:
-                on_progress(
-                    Progress(
-                        task=task.name,
-                        form=task.form,
-                        tasks_done=number,
-                        tasks=len(tasks),
-                        items_done=items_done,
-                        items=items,
-                    )
-                )
-
-            kept = _one(task, backend, run, tell)
-            parts.write(task, *kept)
-        done[task.key] = kept
+    backend: Backend | None = None
+    try:
+        for number, task in enumerate(tasks):
+            kept = parts.read(task)
+            if kept is None:
+                backend = backend or _backend(model, settings)
+                kept = _one(task, backend, run, _teller(task, number, len(tasks), on_progress))
+                parts.write(task, *kept)
+            done[task.key] = kept
+    finally:
+        if backend is not None:
+            backend.close()
     return done
 
 
-def _one(
-    task: _Task, backend: Callable[..., Scored], run: RunName, tell: Callable[[int, int], None]
-) -> tuple[TaskState, pa.Table]:
+def _teller(
+    task: _Task, number: int, tasks: int, on_progress: Callable[[Progress], None]
+) -> Callable[[int, int], None]:
+    def tell(items_done: int, items: int) -> None:
+        on_progress(
+            Progress(task=task.name, form=task.form, tasks_done=number, tasks=tasks, items_done=items_done, items=items)
+        )
+
+    return tell
+
+
+def _one(task: _Task, backend: Backend, run: RunName, tell: Callable[[int, int], None]) -> tuple[TaskState, pa.Table]:
     """One task to its state and rows; only what is wrong with this task is caught."""
     empty = RESULTS.empty_table()
     try:
@@ -245,10 +255,14 @@ def _one(
     )
 
 
-def _backend(model: Path, settings: Evaluate) -> Callable[..., Scored]:
-    from tilth.evaluate.own import own_backend
+def _backend(model: Path, settings: Evaluate) -> Backend:
+    if settings.backend == "lm-eval":
+        from tilth.evaluate.harness.backend import HarnessBackend
 
-    return own_backend(model, settings)
+        return HarnessBackend(model, settings, load_blocks(settings.tasks, settings.task_folders))
+    from tilth.evaluate.own import OwnBackend
+
+    return OwnBackend(model, settings)
 
 
 class _Parts:

@@ -1,6 +1,6 @@
 """The back end of our own: log-likelihoods by `scoring`, metrics by `metrics`. It needs torch and transformers only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from tilth.evaluate.item import Asked
@@ -10,25 +10,27 @@ from tilth.evaluate.runs import RunName
 from tilth.evaluate.scoring.score import Likelihoods, Scorer
 from tilth.recipe.stages.evaluate import Evaluate
 
-Backend = Callable[[Asked, RunName, Callable[[int], None]], Scored]
 
+class OwnBackend:
+    """Scores one task after another with a model, which is loaded here."""
 
-def own_backend(model: Path, settings: Evaluate) -> Backend:
-    """A function that scores one task after another with the model, which is loaded here."""
-    scorer = Scorer(
-        model,
-        device=settings.device,
-        dtype=settings.dtype,
-        batch_tokens=settings.batch_tokens,
-        max_length=settings.max_length,
-    )
+    def __init__(self, model: Path, settings: Evaluate) -> None:
+        self._scorer = Scorer(
+            model,
+            device=settings.device,
+            dtype=settings.dtype,
+            batch_tokens=settings.batch_tokens,
+            max_length=settings.max_length,
+        )
 
-    def score(asked: Asked, run: RunName, on_progress: Callable[[int], None]) -> Scored:
-        found, left_out = scorer.score(asked.items, on_progress)
+    def __call__(self, asked: Asked, run: RunName, on_progress: Callable[[int], None]) -> Scored:
+        """One task."""
+        found, left_out = self._scorer.score(asked.items, on_progress)
         rows = result_table(asked, run, ((one.item.item, one.item.group, metrics_of(one)) for one in found))
         return Scored(rows, left_out, sum(one.cut for one in found))
 
-    return score
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 def metrics_of(one: Likelihoods) -> dict[str, float]:
@@ -39,9 +41,3 @@ def metrics_of(one: Likelihoods) -> dict[str, float]:
     found = score_choices(one.values, item.lengths, item.gold)
     found["prob_norm_token"] = per_token(one.values, one.tokens, item.gold)
     return found
-
-
-def likelihoods_of(model: Path, asked: Asked, settings: Evaluate) -> Iterator[Likelihoods]:
-    """The log-likelihoods behind the metrics, item by item."""
-    scorer = Scorer(model, device=settings.device, dtype=settings.dtype, max_length=settings.max_length)
-    yield from scorer.score(asked.items)[0]

@@ -46,6 +46,10 @@ class Wording:
         right = self.gold[0]
         return self.prompts[right if len(self.prompts) > 1 else 0] + self.answers[right]
 
+    def answered(self, text: str) -> "Wording":
+        """The same prompt with another answer, as examples of generated answers have it."""
+        return Wording(self.prompts[:1], (" " + text,), (0,))
+
     def requests(self, before: str) -> tuple[tuple[str, str], ...]:
         """Pairs of context and continuation behind the examples `before`."""
         prompts = self.prompts * len(self.answers) if len(self.prompts) == 1 else self.prompts
@@ -84,7 +88,7 @@ def _raw_options(block: Block, item: BenchmarkItem) -> tuple[tuple[str, ...], in
         keys = list(block.options)
         return tuple(block.options.values()), keys.index(item.answer) if item.answer in keys else -1
     if block.options == "incorrect":
-        mixed = [item.answer, *item.choices]
+        mixed = [item.answer, *(choice for choice in item.choices if choice.strip())]
         mixed.sort(key=lambda text: seed_of(0, item.item_id, text))  # or the right one always stood first
         return tuple(mixed), mixed.index(item.answer) if item.answer else -1
     if block.options == "inside":
@@ -119,7 +123,7 @@ def _options(block: Block, item: BenchmarkItem, form: Form) -> Wording | LeftOut
 
 
 def _marks(item: BenchmarkItem, count: int) -> list[str]:
-    """How a question that holds its options writes them as answers: "(A)", "A", or the text where there is no letter."""
+    """How a question that holds its options writes them as answers: "(A)", "A", or the text where it has no letters."""
     marked = [text[:3] if _bare(text) != text else "" for text in item.choices]
     if marked and all(marked):
         return marked

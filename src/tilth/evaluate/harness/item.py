@@ -159,7 +159,8 @@ def _identity(sample: Mapping[str, Any], reading: Reading, where: str) -> tuple[
         if name is not None and name not in doc:
             raise SourceError(f"expected the field {name!r} in every question; {where} has {', '.join(doc) or 'none'}.")
     item = str(doc[reading.item]) if reading.item else str(sample.get("doc_hash") or _hash(doc))[:16]
-    group = None if reading.group is None else str(doc[reading.group])
+    passage = None if reading.group is None else doc[reading.group]
+    group = None if passage is None else str(passage)
     return item, group if group is None or len(group) <= _MOST_GROUP else _hash(group)
 
 

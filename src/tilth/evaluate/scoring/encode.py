@@ -3,8 +3,8 @@
 White space at the end of a context moves to the continuation. Context and continuation are encoded as one text, and
 what lies beyond the ids of the context alone is the continuation. An empty context is the model's opening token, or
 else its closing one. The tokenizer's own special tokens are added unless the text begins with the opening token. What
-does not fit is cut off at the left. A text that is scored by itself is cut into windows in which each token is predicted
-once; the last window is as long as the others and begins earlier.
+does not fit is cut off at the left. A text that is scored by itself is cut into windows in which each token is
+predicted once; the last window is as long as the others and begins earlier.
 """
 
 from collections.abc import Sequence
