@@ -23,6 +23,8 @@ from tilth.recipe import Recipe, dump_recipe, load_recipe
 from tilth.runner.session import run
 from tilth.runner.verify import verify_run
 from tilth.synth.questions.degradation import degradation
+from tilth.view.samples import write_samples
+from tilth.view.synthesis import refinements_of
 
 #: Skill of a solver that is right 90% of the time, whatever the question.
 STEADY = {"ability": 2.2, "slope": 0.0}
@@ -198,3 +200,30 @@ def test_the_shipped_recipe_runs_on_the_shipped_documents_without_a_model(tmp_pa
         told = orjson.loads(row["metadata"])
         assert told["layout"]
         assert (told["answer"] in row["text"]) or told.get("choices")
+
+
+def test_the_page_says_what_refinement_changed(shared: Path, tmp_path: Path) -> None:
+    """Four of five wrong answers are mended; what is said of it is what can be counted in both versions."""
+    seeds = make_seeds(shared, tmp_path / "seeds", 60, 0)
+    author = scripted(seeds, "author", author={"wrong": 0.5})
+    checker = scripted(seeds, "checker", author={"repairs": 0.8})
+    steps = ("documents", "seeds", "labelled", "by_grade", "refined")
+    recipe = boostqa(seeds, author, checker, steps=steps, sources={"refined": "by_grade"})
+    ledger = run(recipe, tmp_path, tmp_path / "run")
+    (step,) = [one for one in ledger["steps"] if one["name"] == "refined"]
+    found = refinements_of(step, tmp_path / "run" / "refined")
+    assert found is not None
+    assert found["rows"] == step["ledger"]["kept"]
+    changes = found["changes"]
+    shelf = shelf_of(seeds)
+    wrong = [
+        sum(not is_right(row, shelf) for row in rows_of(tmp_path / "run", name)) for name in ("by_grade", "refined")
+    ]
+    assert wrong[0] > 30
+    assert wrong[1] < 0.35 * wrong[0]
+    assert changes["answer changed"]["value"] == pytest.approx((wrong[0] - wrong[1]) / found["rows"])
+    assert changes["answer changed"]["low"] < changes["answer changed"]["value"] < changes["answer changed"]["high"]
+    assert changes["nothing changed"]["value"] + changes["answer changed"]["value"] <= 1
+    assert changes["question edited"]["value"] == 0
+    page = write_samples(tmp_path / "run").read_text(encoding="utf-8")
+    assert "answer changed" in page

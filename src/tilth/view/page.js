@@ -149,6 +149,7 @@
       for (const alarm of step.alarms) node.append(alarmBox(alarm));
       if (step.curation) node.append(...curation(step));
       if (step.requests) node.append(...requests(step));
+      if (step.refinements) node.append(...refinements(step));
       if (step.prompts.length) node.append(...prompts(step));
     }
     node.append(costAndLicences());
@@ -227,6 +228,18 @@
       grades.pairs ? el("p", { class: "soft small" }, `same grade ${interval(grades.exact)}, lower ${interval(grades.below)}`) : "",
       difficulty.length ? table(heads("mechanism"), difficulty.map((entry) => line(entry.mechanism, entry))) : "",
       rounds.length ? table(heads("round of hardening"), rounds.map((entry) => line(`round ${entry.round}`, entry))) : "",
+    ];
+  }
+
+  // What refinement changed, by comparison of both versions.
+  function refinements(step) {
+    const { changes, rows, of, level } = step.refinements;
+    return [
+      el("h2", {}, `What refinement changed: ${step.name}`),
+      el("p", { class: "soft small" }, `${count(rows)} of ${plural(of, "question", "questions")}; ${share(level)} intervals; a question may have changed in several ways.`),
+      el("table", { class: "prompts" },
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "change"), el("th", { class: "num", scope: "col" }, "share of questions"))),
+        el("tbody", {}, Object.entries(changes).map(([name, found]) => el("tr", {}, el("td", {}, name), el("td", { class: "num" }, interval(found)))))),
     ];
   }
 

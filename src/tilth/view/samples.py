@@ -22,7 +22,7 @@ from tilth.view.curation import curation_of
 from tilth.view.excerpt import excerpt, shrink
 from tilth.view.rows import Key, read_chosen, read_sources
 from tilth.view.spans import copied_spans, share
-from tilth.view.synthesis import requests_of
+from tilth.view.synthesis import refinements_of, requests_of
 from tilth.view.terminal import one_line
 from tilth.view.words import equation, price_words, reason_words, step_equations
 
@@ -91,6 +91,7 @@ def _step(step: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "source": _named(step.get("source")),
         "curation": curation_of(step, folder),
         "requests": requests_of(step, folder),
+        "refinements": refinements_of(step, folder),
         "equations": [_equation(each) for each in step_equations(step)],
         "prompts": [_prompt(name, row, routed_away[name]) for name, row in sorted(step.get("by_prompt", {}).items())],
         "flags": _counted(step.get("flags", {})),

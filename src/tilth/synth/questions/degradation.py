@@ -139,12 +139,12 @@ def _grades(counts: Counter[tuple[str, str]], missing: int) -> dict[str, Any]:
         "counts": [[counts[asked, found] for found in GRADES] for asked in GRADES],
         "pairs": known,
         "unannotated": missing,
-        "exact": _share(exact, known),
-        "below": _share(below, known),
+        "exact": share_of(exact, known),
+        "below": share_of(below, known),
     }
 
 
-def _share(count: int, total: int) -> dict[str, float | None]:
+def share_of(count: int, total: int) -> dict[str, float | None]:
     """A share with Wilson's interval; nulls where there is nothing."""
     if not total:
         return {"value": None, "low": None, "high": None}
@@ -170,8 +170,8 @@ def _difficulty(
         "requested": float(asked.mean()) if count else None,
         "achieved": float(achieved.mean()) if count else None,
         "difference": mean_interval(achieved - asked, seed, kind, name),
-        "lower_bin": _share(lower, count),
-        "below_a_bin": _share(far, count),
+        "lower_bin": share_of(lower, count),
+        "below_a_bin": share_of(far, count),
         "bins": bins.tolist(),
     }
 
