@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tilth.data.source import SourceSpec
 from tilth.recipe.curate import CurateStage
+from tilth.recipe.questions import QuestionOptions
 from tilth.recipe.stages.rephrase import Rephrase
 
 
@@ -28,13 +29,17 @@ class Strategy(_Model):
     already, under `read`. `then` curates the outcome.
 
     An arm's generator takes the place of the models that these name. `recipe` is a file or a shipped recipe: its first
-    read step reads the source, and the dataset of `step` (the last one, if None) is the text.
+    read step reads the source, and the dataset of `step` (the last one, if None) is the text. `without` leaves steps of
+    it out, for an ablation: what came from such a step comes from where that came from. `questions` puts models,
+    weights and the like into a recipe of question synthesis.
     """
 
     rephrase: Rephrase | None = None
     curate: tuple[CurateStage, ...] | None = None
     recipe: str | None = None
     step: str | None = None
+    without: tuple[str, ...] = ()
+    questions: QuestionOptions | None = None
     read: SourceSpec | None = None
     then: tuple[CurateStage, ...] = ()
 
@@ -44,8 +49,9 @@ class Strategy(_Model):
         found = [way for way in ways if getattr(self, way)]
         if len(found) != 1:
             raise ValueError(f"expected one of {', '.join(ways)}; saw {' and '.join(found) or 'none'}")
-        if self.step is not None and self.recipe is None:
-            raise ValueError("step names a step of a recipe; there is none under recipe")
+        of_recipe = [name for name in ("step", "without", "questions") if getattr(self, name)]
+        if of_recipe and self.recipe is None:
+            raise ValueError(f"{of_recipe[0]} belongs to a recipe; there is none under recipe")
         return self
 
 

@@ -21,7 +21,7 @@ from tilth.study.statistics.compare import pooled_noise
 from tilth.study.statistics.scores import Scores
 from tilth.study.treatment import Difference, Facts, differences
 
-_PUBLISHED_METRIC = "norm_prob_gold"  # of the published spreads; there times 100, here from 0 to 1
+_PUBLISHED_METRIC = "prob_norm_token"  # of the published spreads; there times 100, here from 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

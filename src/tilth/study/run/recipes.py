@@ -16,6 +16,7 @@ from tilth.generate.model import ModelSpec
 from tilth.recipe import Recipe, Step, load_recipe
 from tilth.recipe.curate import CurateStage
 from tilth.recipe.paths import absolute, resolve_model, resolve_paths
+from tilth.recipe.questions import QuestionOptions, with_questions
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.evaluate import HELD_OUT
 from tilth.recipe.stages.sources import HoldOut
@@ -25,7 +26,7 @@ from tilth.study.materials import Source, Strategy
 #: Steps of a source: as it was read, as it was curated, and what is left to train on once test text is held out.
 READ, CLEAN, TRAINING = "original", "cleaned", "training"
 #: The step of a corpus that a strategy's own words make, and the one after `then` and decontamination.
-WRITTEN, MADE = "written", "made"
+WRITTEN, FINAL = "written", "final"
 _ACTIONS = ("drop", "cut", "flag")
 
 
@@ -106,7 +107,18 @@ def _resolved_strategy(strategy: Strategy, base: Path) -> Strategy:
     changes |= {"rephrase": found["rephrase"].rephrase} if "rephrase" in found else {}
     changes |= {name: found[name].curate for name in ("curate", "then") if name in found}
     changes |= {"recipe": _present(strategy.recipe, base)} if strategy.recipe is not None else {}
+    changes |= {"questions": _resolved_options(strategy.questions, base)} if strategy.questions is not None else {}
     return strategy.model_copy(update=changes)
+
+
+def _resolved_options(options: QuestionOptions, base: Path) -> QuestionOptions:
+    given = {name: getattr(options, name) for name in ("weights", "labeller", "after", "benchmarks", "probe", "source")}
+    found = {
+        name: absolute(value, base) if isinstance(value, str) else tuple(absolute(item, base) for item in value)
+        for name, value in given.items()
+        if value
+    }
+    return options.model_copy(update=found)
 
 
 def _resolved_generator(generator: Generator, base: Path) -> Generator:
@@ -150,16 +162,14 @@ def corpus_recipe(study: Study, key: CorpusKey) -> Textual:
     first = source_recipe(study, key.source) if key.source is not None else None
     steps = dict(first.recipe.steps) if first is not None else {}
     if strategy.recipe is not None:
-        last = _add_recipe(steps, strategy, first)
+        last = _add_recipe(steps, strategy, generator, first)
     else:
-        steps[WRITTEN] = _written(key, strategy, first)
+        steps[WRITTEN] = _by(_written(key, strategy, first), generator)
         last = WRITTEN
-    if generator is not None:
-        steps = {name: _by(step, generator) for name, step in steps.items()}
     after = (*strategy.then, *_decontamination(study))
     if after:
-        steps[MADE] = Step.model_validate({"curate": after, "from": last})
-        last = MADE
+        steps[FINAL] = Step.model_validate({"curate": after, "from": last})
+        last = FINAL
     recipe = Recipe(name=slug(f"{study.name}-{key.name}"), steps=steps)
     return Textual(recipe=recipe, step=last)
 
@@ -183,10 +193,16 @@ def _written(key: CorpusKey, strategy: Strategy, first: Textual | None) -> Step:
     return Step.model_validate({**operation, "from": first.step})
 
 
-def _add_recipe(steps: dict[str, Step], strategy: Strategy, first: Textual | None) -> str:
+def _add_recipe(
+    steps: dict[str, Step], strategy: Strategy, generator: Generator | None, first: Textual | None
+) -> str:
     """Put the steps of another recipe behind those of the source; returns the step whose dataset is meant."""
     assert strategy.recipe is not None
     other = resolve_paths(load_recipe(Path(strategy.recipe)), Path(strategy.recipe).parent)
+    by_generator = {name: _by(step, generator) for name, step in other.steps.items()}
+    other = _without(other.model_copy(update={"steps": by_generator}), strategy)
+    if strategy.questions is not None:
+        other = with_questions(other, strategy.questions)
     chosen = strategy.step or list(other.steps)[-1]
     if chosen not in other.steps:
         raise ConfigError(
@@ -194,7 +210,7 @@ def _add_recipe(steps: dict[str, Step], strategy: Strategy, first: Textual | Non
         )
     read = next((name for name, step in other.steps.items() if step.read is not None), None)
     for name, step in other.steps.items():
-        if name in steps:
+        if name in (READ, CLEAN, TRAINING, FINAL):
             raise ConfigError(f"recipe {strategy.recipe} has a step {name!r}, which is a study's own word. Rename it.")
         if name == read and first is not None:
             continue
@@ -203,9 +219,24 @@ def _add_recipe(steps: dict[str, Step], strategy: Strategy, first: Textual | Non
     return chosen
 
 
-def _by(step: Step, generator: Generator) -> Step:
+def _without(recipe: Recipe, strategy: Strategy) -> Recipe:
+    """The recipe less some steps; what came from one of them comes from where that came from."""
+    steps = dict(recipe.steps)
+    for gone in strategy.without:
+        if gone not in steps or not steps[gone].sources:
+            known = ", ".join(name for name, step in steps.items() if step.sources)
+            raise ConfigError(f"without: expected steps of recipe {strategy.recipe}: {known}; saw {gone!r}.")
+        before = steps.pop(gone).sources
+        for name, step in steps.items():
+            if gone in step.sources:
+                joined = [item for one in step.sources for item in (before if one == gone else (one,))]
+                steps[name] = step.model_copy(update={"sources": tuple(dict.fromkeys(joined))})
+    return recipe.model_copy(update={"steps": steps})
+
+
+def _by(step: Step, generator: Generator | None) -> Step:
     """The step with the generator's model and sampling, where it asks a model."""
-    if step.generation is None or generator.model is None:
+    if step.generation is None or generator is None or generator.model is None:
         return step
     changes: dict[str, Any] = {"model": generator.model}
     if generator.sampling is not None and "sampling" in type(step.generation).model_fields:
