@@ -15,9 +15,12 @@ import orjson
 import yaml
 
 from tilth.base.files import write_bytes
-from tilth.evaluate.blocks import Block
+from tilth.evaluate.ask import ask, benchmark_folder, read_items
+from tilth.evaluate.blocks import Block, load_blocks
 from tilth.evaluate.harness import exact
+from tilth.evaluate.held_out import ask_held_out
 from tilth.evaluate.item import Asked, Item
+from tilth.recipe.stages.evaluate import Evaluate
 
 _MEAN = {"aggregation": "mean", "higher_is_better": True}
 
@@ -52,6 +55,27 @@ def emit(folder: Path, asked: Asked, items: Sequence[Item] | None = None, block:
         text += f"process_results: !function exact.{_compare(block)}\n"
     write_bytes(folder / f"{name}.yaml", text.encode())
     return name
+
+
+def emit_all(folder: Path, settings: Evaluate) -> tuple[str, ...]:
+    """Write every task and form of the settings, held-out text too; their names.
+
+    Raises `SourceError` for a file that is missing or faulty: here nothing else goes on without it.
+    """
+    place = benchmark_folder(settings)
+    found = []
+    for block in load_blocks(settings.tasks, settings.task_folders):
+        items = read_items(place, block)
+        for form in settings.forms:
+            if form in block.forms:
+                asked = ask(block, items, form, settings)
+                if asked.items:
+                    found.append(emit(folder, asked, block=block))
+    for domain in settings.held_out:
+        asked = ask_held_out(settings, domain)
+        if asked.items:
+            found.append(emit(folder, asked))
+    return tuple(found)
 
 
 def _document(asked: Asked, item: Item, *, several: bool, listed: bool) -> dict[str, Any]:
