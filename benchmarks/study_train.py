@@ -3,8 +3,8 @@
     python benchmarks/study_train.py                # smoke and laptop, a few minutes of one core
     python benchmarks/study_train.py --preset smoke --rounds 3
 
-Both run in this process, alternating, on one thread. Time is CPU time, for other work may run on the machine: of each
-round the median over its steps, then the ratio of the round, then the median of the ratios. tilth's steps have
+Both run in this process, in alternating order, on one thread. Time is CPU time, for other work may run on the machine:
+of each round the median over its steps, then the ratio of the round, then the median of the ratios. tilth's steps have
 everything on: metrics and progress at each step, gradient norm, a look for a loss that is no number. `whole` is all of
 a `train` call (set-up, the check of the masks, a checkpoint, the record), but imports, over as many plain steps. Ends
 with 0 at 1.05.
@@ -108,9 +108,7 @@ def plain(packed: Path, made: Resolved) -> dict[str, Any]:
         batches = [next(loader) for _ in range(accumulation)]
         items = sum((batch["labels"][:, 1:] != -100).sum() for batch in batches)
         for batch in batches:
-            loss = model(**batch, use_cache=False, num_items_in_batch=items).loss
-            loss.backward()
-            total += float(loss.detach())
+            total += one_batch(model, batch, items)
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimiser.step()
         schedule.step()
@@ -118,6 +116,13 @@ def plain(packed: Path, made: Resolved) -> dict[str, Any]:
         marks.append(time.process_time())
         losses.append(total)
     return {"steps": differences(marks), "losses": losses}
+
+
+def one_batch(model: Any, batch: dict[str, Any], items: Any) -> float:
+    """Forward and backward; a function, so that nothing of the graph is held when the next one is built."""
+    loss = model(**batch, use_cache=False, num_items_in_batch=items).loss
+    loss.backward()
+    return float(loss.detach())
 
 
 def differences(marks: list[float]) -> list[float]:
@@ -130,7 +135,10 @@ def compare(args: argparse.Namespace, work: Path, preset: str) -> dict[str, Any]
     made, packed = resolve(settings), make(args, work, settings)
     rounds = []
     for number in range(args.rounds + 1):
-        theirs, mine = plain(packed, made), ours(packed, work / "run", settings)
+        if number % 2:
+            theirs, mine = plain(packed, made), ours(packed, work / "run", settings)
+        else:
+            mine, theirs = ours(packed, work / "run", settings), plain(packed, made)
         drift = max(abs(a - b) for a, b in zip(theirs["losses"][:10], mine["losses"][:10], strict=True))
         if drift > 1e-3:
             raise RuntimeError(f"the two loops train differently: losses of the first steps differ by {drift}")

@@ -71,7 +71,7 @@ def test_the_slurm_script_runs_the_command_with_its_arguments_whole(tmp_path: Pa
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, body in {
-        "scontrol": "echo node-7; echo node-8",
+        "scontrol": "echo node-7; sleep 0.1; echo node-8",
         "srun": 'shift; SLURM_NODEID=1 "$@"',
         "accelerate": 'printf "%s\\n" "$@" > "$CALLED"',
     }.items():

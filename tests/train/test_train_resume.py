@@ -1,9 +1,11 @@
 """A killed run goes on exactly: the weights are those of a run that was never stopped, bit for bit."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -29,7 +31,8 @@ def at(progress):
         print("there", flush=True)
         time.sleep(600)
 
-train(Path(sys.argv[2]), Path(sys.argv[3]), tiny(save_minutes=float(sys.argv[5]), checkpoints=5), on_progress=at)
+settings = tiny(save_minutes=0, checkpoints=5, tokens=int(sys.argv[5]))
+train(Path(sys.argv[2]), Path(sys.argv[3]), settings, on_progress=at)
 """
 
 
@@ -45,10 +48,10 @@ def stop_at(step: int) -> object:
     return stop
 
 
-def killed(packed: Path, out: Path, step: int, minutes: float = 0.0) -> None:
+def killed(packed: Path, out: Path, step: int) -> None:
     """Start a real process and kill it with signal 9 while it reports `step`."""
     here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", CHILD, here, str(packed), str(out), str(step), str(minutes)]
+    command = [sys.executable, "-c", CHILD, here, str(packed), str(out), str(step), str(10 * BATCH)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     ) as child:
@@ -128,6 +131,8 @@ def test_a_run_that_was_refused_before_it_trained_leaves_the_folder_free(packed:
 
     with pytest.raises(ConfigError, match="micro_batch 3 and 1 processes with 4 sequences each"):
         train(packed, tmp_path / "run", tiny(micro_batch=3))
+    with pytest.raises(ConfigError, match="several processes with a GPU each"):
+        train(packed, tmp_path / "run", tiny(sharding="fsdp"))
     assert train(packed, tmp_path / "run", tiny(seed=5)).state == "finished"
 
 
@@ -139,3 +144,26 @@ def test_ctrl_c_says_where_it_goes_on(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match="goes on from step 3 of"):
         train(packed, tmp_path / "run", tiny(save_minutes=0), on_progress=interrupt)
     assert train(packed, tmp_path / "run", tiny()).state == "finished"
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_goes_on_exactly(packed: Path, tmp_path: Path) -> None:
+    """Kills fall into steps, states, checkpoints and markers; a state is written after each step."""
+    settings = tiny(save_minutes=0, checkpoints=5, tokens=40 * BATCH)
+    straight = train(packed, tmp_path / "straight", settings.model_copy(update={"save_minutes": 10.0}))
+    run, moments = tmp_path / "run", random.Random(3)
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(packed), str(run), "0", str(40 * BATCH)]
+    kills = 0
+    for _ in range(4):
+        reached = states.newest(run)
+        with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+            while states.newest(run) == reached and child.poll() is None:
+                time.sleep(0.002)
+            time.sleep(moments.random() * 0.15)
+            child.kill()
+            kills += child.wait() == -signal.SIGKILL
+    assert kills >= 2
+    trained = train(packed, run, settings)
+    for ours, theirs in zip(trained.checkpoints, straight.checkpoints, strict=True):
+        assert same_weights(ours.path, theirs.path)
+    assert pq.read_table(run / "metrics.parquet")["step"].to_pylist() == list(range(1, 41))

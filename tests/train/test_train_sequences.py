@@ -14,7 +14,7 @@ from tilth.tokens.explain import window
 from tilth.train.sequences import IGNORED, Sequences, collate, collate_flat, positions_in
 
 
-def test_sequences_are_the_tokens_of_the_shards_in_order_and_the_rest_is_counted(packed: Path) -> None:
+def test_sequences_are_the_tokens_of_the_shards_in_order(packed: Path) -> None:
     tokens = open_tokens(packed, PACKED)
     for length in (SEQUENCE, 50):
         whole = sum(shard.tokens // length for shard in tokens.shards)
@@ -25,8 +25,7 @@ def test_sequences_are_the_tokens_of_the_shards_in_order_and_the_rest_is_counted
         ]
         read = np.stack([found[number]["input_ids"] for number in range(len(found))])
         assert (read == np.concatenate(expected)[: whole - 3]).all()
-        assert found.left.beyond == 3 * length
-        assert found.left.ends + found.left.beyond + read.size == tokens.tokens
+        assert len(found) == whole - 3
 
 
 def test_a_run_that_goes_on_reads_what_comes_after(packed: Path) -> None:

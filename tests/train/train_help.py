@@ -35,11 +35,16 @@ def packed_set(folder: Path, tokens: int, *, seed: int = 0, kind: str = "web") -
         train_tokenizer(_dataset(folder / "texts", "all"), name, TrainTokenizer(vocabulary=300, min_frequency=1))
     made = folder / f"{kind}-{tokens}-{seed}"
     tokenise(_dataset(folder / f"texts-{kind}-{tokens}-{seed}", kind), made / "tokens", Tokenise(tokenizer=str(name)))
-    part = MixPart(name=kind, weight=1, kind="original", cap=200)
+    return mixed_and_packed(made / "tokens", made, tokens, SEQUENCE, seed)
+
+
+def mixed_and_packed(token_set: Path, out: Path, tokens: int, sequence: int, seed: int = 0) -> Path:
+    """A packed set of `tokens` tokens of one token set, in about three shards."""
+    part = MixPart(name="text", weight=1, kind="original", cap=200)
     mix = Mix(parts=(part,), tokens=tokens, seed=seed, shard_tokens=tokens // 3)
-    make_mixture(mix, {kind: made / "tokens"}, made / "mixture")
-    pack(made / "mixture", made / "packed", sequence=SEQUENCE)
-    return made / "packed"
+    make_mixture(mix, {"text": token_set}, out / "mixture")
+    pack(out / "mixture", out / "packed", sequence=sequence)
+    return out / "packed"
 
 
 def _dataset(folder: Path, kind: str) -> Path:

@@ -162,6 +162,10 @@ def _arguments(made: Resolved, folder: Path) -> TrainingArguments:
     bf16 = on_gpu and torch.cuda.is_bf16_supported() if settings.precision == "auto" else settings.precision == "bf16"
     micro, accumulation = split_batch(made, processes(), "cuda" if on_gpu else "cpu")
     fsdp: dict[str, Any] = {}
+    if settings.sharding == "fsdp" and (not on_gpu or processes() == 1):
+        raise ConfigError(
+            "sharding: fsdp needs several processes with a GPU each; give sharding: none on this machine."
+        )
     if settings.sharding == "fsdp":  # whole state dicts, so that a checkpoint is a folder that anyone reads
         fsdp = {"fsdp": True, "fsdp_config": {"state_dict_type": "FULL_STATE_DICT"}}
     made_arguments = TrainingArguments(
@@ -185,6 +189,7 @@ def _arguments(made: Resolved, folder: Path) -> TrainingArguments:
         eval_strategy="no",
         train_sampling_strategy="sequential",  # the order is the mixture's
         dataloader_pin_memory=on_gpu,
+        ddp_find_unused_parameters=False,  # every weight takes part in every step
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",

@@ -1,12 +1,11 @@
 """The training sequences of a packed token set, in the order of its shards: nothing is shuffled and nothing is copied.
 
-Each shard is cut into whole sequences; what is left at its end, and what lies beyond the budget, is not trained on and
-is counted. So sequence i is the same in every process and after every resume. Memory: the pages that are touched.
+Each shard is cut into whole sequences; what is left at its end, and what lies beyond the budget, is not trained on.
+So sequence i is the same in every process and after every resume. Memory: the pages that are touched.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,6 @@ from tilth.recipe.stages.train import Documents
 IGNORED = -100
 
 Numbers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Tokens of a set that a run is not trained on."""
-
-    ends: int  # at the ends of shards: less than a sequence each
-    beyond: int  # whole sequences beyond the budget, or before the place where the run begins
 
 
 class Sequences:
@@ -59,7 +50,6 @@ class Sequences:
                 f"{f' from sequence {begin:,} on' if begin else ''}; it has {whole:,} ({whole * length:,} tokens in "
                 f"whole sequences, of {tokens.tokens:,} in all). Lower the budget, or make a larger mixture."
             )
-        self.left = Left(ends=tokens.tokens - self._starts[-1] * length, beyond=(self._starts[-1] - count) * length)
         self._ids = [shard.ids(tokens.dtype) for shard in self._shards]
         self._ends = [shard.ends() for shard in self._shards] if self._masked else []
 

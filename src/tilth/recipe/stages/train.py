@@ -1,4 +1,4 @@
-"""Settings of a training run: a model from scratch, mid-training of a base model, or the decay phase of an earlier run."""
+"""Settings of a training run: from scratch, mid-training of a base model, or the decay phase of an earlier run."""
 
 from typing import Final, Literal, Self
 
