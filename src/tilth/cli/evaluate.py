@@ -85,9 +85,8 @@ def _settings(given: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"expected settings that can be used; {place + ': ' if place else ''}{first['msg']}."
-        ) from error
+        where = f"{place}: " if place else ""
+        raise ConfigError(f"expected settings that fit together; {where}{first['msg']}.") from error
 
 
 def _domains(given: list[str]) -> dict[str, str]:

@@ -50,7 +50,7 @@ def shared_beginning(groups: Sequence[Sequence[Tokens]]) -> int:
     return count if count >= _LEAST_SHARED else 0
 
 
-def common(lists: Sequence[Sequence[int]], most: int) -> int:
+def common(lists: Sequence[list[int]], most: int) -> int:
     """The length of the beginning that all lists have in common, at most `most`.
 
     The first and the last in order differ earliest, so only these are compared.

@@ -75,7 +75,7 @@ class Scorer:
             found = self.model.shared([rows[place] for place in batch], beginning)
             for place, values in zip(batch, found, strict=True):
                 count = len(units[place].sequences)
-                yield units[place], np.bincount(rows[place].owner, weights=values, minlength=count)
+                yield units[place], np.bincount(rows[place].owner, values, count).astype(np.float64)
 
     def _shares(self, units: list["_Unit"], rows: list[Row], beginning: list[int]) -> bool:
         """Whether the shared way may be taken; the first unit that has branches or a beginning decides."""
