@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from qa_runs import boostqa, journalled, make_seeds, planted, rows_of, scripted
 
@@ -25,6 +26,7 @@ from tilth.generate.fakeserver.handle import Handle, spawn
 from tilth.recipe import Recipe, dump_recipe, load_recipe
 from tilth.runner.session import run
 from tilth.runner.verify import verify_run
+from tilth.synth.questions.answers import is_chinese
 from tilth.synth.questions.catalogue import lists
 
 AUTHOR = {"author": {"wrong": 0.2}}
@@ -104,6 +106,30 @@ def test_two_endpoints_with_faults_give_the_rows_of_a_run_in_process(shared: Pat
     # each answer that a server gave is in the journal, and none was given twice
     assert sum(one["answered_bodies"] for one in counts) == len(calls) == ledger["cost"]["requests"]
     assert sum(one["duplicates"] for one in counts) == 0
+
+
+def test_chinese_seeds_give_chinese_questions_over_http_as_in_process(shared: Path, tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    problems = pl.read_parquet(shared / "data" / "benchmarks" / "cmath.parquet").filter(pl.col("lang") == "zh")
+    columns = ("question", "answer", "choices", "context", "lang")
+    named = problems.head(30).select(
+        pl.col("item_id").alias("seed_id"),
+        *columns,
+        pl.lit("").alias("solution"),
+        pl.lit("math word problem").alias("subject"),
+        pl.lit("MIT").alias("license"),
+    )
+    named.write_parquet(seeds / "cmath.parquet")
+    run(in_process(seeds), tmp_path, tmp_path / "direct")
+    with servers(seeds) as (author, checker):
+        recipe = over_http(seeds, author, checker)
+        ledger = run(recipe, tmp_path, tmp_path / "http")
+    assert_closed(ledger)
+    assert_same_rows(recipe, tmp_path / "direct", tmp_path / "http")
+    texts = rows_of(tmp_path / "http", "texts")
+    assert len(texts) > 10
+    assert all(is_chinese(row["text"]) for row in texts)
 
 
 def test_answers_that_are_malformed_leave_by_name(shared: Path, tmp_path: Path) -> None:
