@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.base.errors import ConfigError, UserError
-from tilth.generate.engines.scripted.engine import ScriptedEngine, open_scripted
-from tilth.generate.engines.scripted.formula import put, read_formula, vary
-from tilth.generate.engines.scripted.known import load_shelf
-from tilth.generate.engines.scripted.reading import read_question
-from tilth.generate.engines.scripted.settings import Scripted
-from tilth.generate.engines.scripted.wording import Step, put_together, take_apart
+from tilth.generate.engines.scripted import ScriptedEngine, open_scripted
 from tilth.generate.loop import run
 from tilth.generate.model import ModelSpec
 from tilth.generate.request import Completion, Request
+from tilth.generate.scripted.formula import put, read_formula, vary
+from tilth.generate.scripted.known import load_shelf
+from tilth.generate.scripted.reading import read_question
+from tilth.generate.scripted.settings import Scripted
+from tilth.generate.scripted.wording import Step, put_together, take_apart
 
 CLIPS = "Natalia sold 48 clips in April and half as many in May. How many clips did she sell in all?"
 CLIPS_WORKED = "She sold 48/2 = <<48/2=24>>24 in May.\nIn all 48+24 = <<48+24=72>>72."

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from tilth.generate.engines.scripted.known import Shelf, load_shelf
-from tilth.generate.engines.scripted.settings import Scripted
 from tilth.generate.journal import Record, read_segment
+from tilth.generate.scripted.known import Shelf, load_shelf
+from tilth.generate.scripted.settings import Scripted
 from tilth.recipe import Recipe, load_recipe, parse_recipe
 
 SEED_COLUMNS = {

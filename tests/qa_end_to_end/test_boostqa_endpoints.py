@@ -19,10 +19,10 @@ import pytest
 from qa_runs import boostqa, journalled, make_seeds, planted, rows_of, scripted
 
 from tilth.base.random import stream
-from tilth.generate.engines.scripted.chat import read_chat
-from tilth.generate.engines.scripted.settings import Scripted
 from tilth.generate.fakeserver.config import FakeConfig
 from tilth.generate.fakeserver.handle import Handle, spawn
+from tilth.generate.scripted.chat import read_chat
+from tilth.generate.scripted.settings import Scripted
 from tilth.recipe import Recipe, dump_recipe, load_recipe
 from tilth.runner.session import run
 from tilth.runner.verify import verify_run

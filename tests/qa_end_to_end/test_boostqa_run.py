@@ -16,9 +16,9 @@ from qa_runs import boostqa, journalled, make_seeds, rows_of, scripted, shelf_of
 from tilth.base.files import read_json
 from tilth.base.random import stream
 from tilth.data.qa import qa_of
-from tilth.generate.engines.scripted.known import Shelf
-from tilth.generate.engines.scripted.reading import read_question
-from tilth.generate.engines.scripted.solver import same_answer
+from tilth.generate.scripted.known import Shelf
+from tilth.generate.scripted.reading import read_question
+from tilth.generate.scripted.solver import same_answer
 from tilth.recipe import Recipe, dump_recipe, load_recipe
 from tilth.runner.session import run
 from tilth.runner.verify import verify_run

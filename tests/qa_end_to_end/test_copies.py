@@ -8,7 +8,7 @@ import pytest
 from qa_runs import boostqa, make_seeds, rows_of, scripted
 
 from tilth.base.errors import ConfigError
-from tilth.generate.engines.scripted.known import fold
+from tilth.generate.scripted.known import fold
 from tilth.recipe import parse_recipe
 from tilth.runner.session import run
 from tilth.synth.verify.checks import grams

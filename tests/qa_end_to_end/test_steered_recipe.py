@@ -12,8 +12,8 @@ from qa_runs import SEED_COLUMNS, make_seeds, planted, rows_of
 from tilth.base.errors import ConfigError
 from tilth.base.files import read_json
 from tilth.data.source import Columns
-from tilth.generate.engines.scripted.known import fold
 from tilth.generate.model import ModelSpec
+from tilth.generate.scripted.known import fold
 from tilth.recipe import Execution, Recipe, load_recipe, parse_recipe
 from tilth.recipe.questions import CHOSEN, QuestionOptions, question_columns, with_questions
 from tilth.runner.session import run

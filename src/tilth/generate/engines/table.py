@@ -16,7 +16,7 @@ ENGINES: dict[str, str] = {
     "endpoint": "tilth.generate.engines.endpoint:open_endpoint",
     "openvino": "tilth.generate.engines.openvino.engine:open_openvino",
     "xllamacpp": "tilth.generate.engines.xllamacpp:open_xllamacpp",
-    "scripted": "tilth.generate.engines.scripted.engine:open_scripted",
+    "scripted": "tilth.generate.engines.scripted:open_scripted",
     "fake": "tilth.generate.engines.fake:open_fake",
 }
 

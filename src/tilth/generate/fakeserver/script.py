@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from tilth.base.errors import ConfigError
-from tilth.generate.engines.scripted.chat import read_chat
-from tilth.generate.engines.scripted.known import Shelf, load_shelf
-from tilth.generate.engines.scripted.script import Script
-from tilth.generate.engines.scripted.settings import Scripted
+from tilth.generate.scripted.chat import read_chat
+from tilth.generate.scripted.known import Shelf, load_shelf
+from tilth.generate.scripted.script import Script
+from tilth.generate.scripted.settings import Scripted
 
 
 class ScriptedAnswers:

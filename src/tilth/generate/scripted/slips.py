@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tilth.generate.engines.scripted.formula import Value, number_of, show
-from tilth.generate.engines.scripted.known import Known, Shelf, fold
+from tilth.generate.scripted.formula import Value, number_of, show
+from tilth.generate.scripted.known import Known, Shelf, fold
 
 _LOOKED_AT = 24  # known questions that a wrong text is drawn from
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tilth.generate.engines.scripted.formula import Value, show
+from tilth.generate.scripted.formula import Value, show
 
 Sign = Literal["*", "+", "-"]
 MOST_STEPS = 8

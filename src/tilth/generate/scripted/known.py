@@ -18,8 +18,8 @@ from tilth.base.random import seed_of
 from tilth.data.files import SourceFile, list_files, open_raw
 from tilth.data.questions import QuestionFields, gold_text, question_of
 from tilth.data.source import SourceSpec
-from tilth.generate.engines.scripted.formula import NUMBER, Formula, Value, number_of, read_formula, show
-from tilth.generate.engines.scripted.settings import PARTS, Scripted
+from tilth.generate.scripted.formula import NUMBER, Formula, Value, number_of, read_formula, show
+from tilth.generate.scripted.settings import PARTS, Scripted
 
 #: Formulas kept: a seed file of 7,500 word problems fits.
 _FORMULAS = 20_000

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tilth.prompts
-from tilth.generate.engines.scripted.settings import Scripted
+from tilth.generate.scripted.settings import Scripted
 from tilth.prompts.prompt import load_prompt
 
 #: Name of a prompt, without its language -> the task that its stage names.

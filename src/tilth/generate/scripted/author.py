@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
-from tilth.generate.engines.scripted.formula import put, vary
-from tilth.generate.engines.scripted.known import Known, Shelf, fold
-from tilth.generate.engines.scripted.reading import Reading, difficulty_of, read_question
-from tilth.generate.engines.scripted.settings import Mechanism, Scripted
-from tilth.generate.engines.scripted.slips import wrong_answer, wrong_texts
-from tilth.generate.engines.scripted.solver import lettered, text_of
-from tilth.generate.engines.scripted.wording import (
+from tilth.generate.scripted.formula import put, vary
+from tilth.generate.scripted.known import Known, Shelf, fold
+from tilth.generate.scripted.reading import Reading, difficulty_of, read_question
+from tilth.generate.scripted.settings import Mechanism, Scripted
+from tilth.generate.scripted.slips import wrong_answer, wrong_texts
+from tilth.generate.scripted.solver import lettered, text_of
+from tilth.generate.scripted.wording import (
     MOST_HINTS,
     MOST_ITEMS,
     MOST_STEPS,

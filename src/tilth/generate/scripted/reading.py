@@ -6,9 +6,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tilth.data.questions import choice_index
-from tilth.generate.engines.scripted.formula import show
-from tilth.generate.engines.scripted.known import Known, Shelf
-from tilth.generate.engines.scripted.wording import Step, take_apart, worked
+from tilth.generate.scripted.formula import show
+from tilth.generate.scripted.known import Known, Shelf
+from tilth.generate.scripted.wording import Step, take_apart, worked
 
 LEAST, MOST = 1.0, 10.0  # the rubric's scale
 

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import orjson
 
 from tilth.base.random import stream
-from tilth.generate.engines.scripted.author import extract_logic, order_of, write
-from tilth.generate.engines.scripted.known import Shelf, load_shelf
-from tilth.generate.engines.scripted.settings import Scripted
-from tilth.generate.engines.scripted.solver import annotate, judge, judge_answer, refine, solve
+from tilth.generate.scripted.author import extract_logic, order_of, write
+from tilth.generate.scripted.known import Shelf, load_shelf
+from tilth.generate.scripted.settings import Scripted
+from tilth.generate.scripted.solver import annotate, judge, judge_answer, refine, solve
 
 #: Raise it when the same request would be answered otherwise.
 VERSION = "2"

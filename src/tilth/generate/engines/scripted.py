@@ -1,7 +1,7 @@
 """The scripted engine: answers the tasks of question synthesis from files of known questions, in this process.
 
 It is no model and says so in its label. The same request gives the same bytes in every process and on every run (see
-`script`); what is planted stands in the settings (`extra_body: {scripted: {...}}`). Guarantees: no input raises; a task
+`tilth.generate.scripted`); what is planted stands in the settings (`extra_body: {scripted: {...}}`). Guarantees: no input raises; a task
 or a question that it does not know is refused by name. Costs about 0.15 ms a call, and 20 us a known question to load.
 """
 
@@ -14,10 +14,10 @@ import orjson
 from pydantic import ValidationError
 
 from tilth.base.errors import ConfigError, EngineError
-from tilth.generate.engines.scripted.script import VERSION, Script, load_script
-from tilth.generate.engines.scripted.settings import Scripted
 from tilth.generate.model import ModelSpec
 from tilth.generate.request import Caps, Completion, Request
+from tilth.generate.scripted.script import VERSION, Script, load_script
+from tilth.generate.scripted.settings import Scripted
 
 
 def open_scripted(spec: ModelSpec) -> tuple["ScriptedEngine", ...]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilth.base.random import stream
-from tilth.generate.engines.scripted.formula import number_of
-from tilth.generate.engines.scripted.known import Shelf, bin_of, fold
-from tilth.generate.engines.scripted.reading import LEAST, MOST, Reading, option_of, read_question
-from tilth.generate.engines.scripted.settings import Scripted, Skill
-from tilth.generate.engines.scripted.slips import wrong_answer
+from tilth.generate.scripted.formula import number_of
+from tilth.generate.scripted.known import Shelf, bin_of, fold
+from tilth.generate.scripted.reading import LEAST, MOST, Reading, option_of, read_question
+from tilth.generate.scripted.settings import Scripted, Skill
+from tilth.generate.scripted.slips import wrong_answer
 
 _LINES = 12  # of a solution that an answer shows
 _VERDICTS = ("correct", "incorrect", "cannot tell")

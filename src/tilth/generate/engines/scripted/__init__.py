@@ -1,1 +1,0 @@
-"""An engine that looks answers up and errs at a planted rate: for tests and dry runs of question synthesis."""

@@ -1,0 +1,1 @@
+"""What looks answers up and errs at a planted rate: for tests and dry runs of question synthesis."""
