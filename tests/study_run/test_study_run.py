@@ -19,6 +19,8 @@ from tilth.api import StudyResult, run_study
 from tilth.base.errors import ConfigError
 from tilth.base.files import read_json
 from tilth.data.dataset import read_manifest
+from tilth.generate.fakeserver.config import FakeConfig
+from tilth.generate.fakeserver.handle import serve
 from tilth.study.about import read_about
 from tilth.study.treatment import differences, refused
 
@@ -276,6 +278,37 @@ def test_a_hopeless_arm_is_stopped_before_its_last_seed(tmp_path: Path) -> None:
     assert "chance of at most 5 %" in note.detail
     again = run_study(path, tmp_path / "run")
     assert {(run.arm, run.seed): run.state for run in again.session.runs} == fates
+
+
+@pytest.mark.slow
+def test_text_from_a_server_mid_trains_a_base_model(finished: tuple[Path, StudyResult], tmp_path: Path) -> None:
+    """A generator behind HTTP, and arms that go on from a checkpoint with its tokenizer."""
+    folder, _ = finished
+    base = max(newest(folder / "run" / "models", "original-tiny-seed-1-*").glob("checkpoints/*"))
+    path = study(tmp_path, seeds=[1], tokenizer=str(base))
+    value = yaml.safe_load(path.read_text())
+    size = value["sizes"]["tiny"]
+    value["sizes"] = {"base": {**size, "tokens": 2048, "start": str(base), "training": {"threads": 1}}}
+    value["strategies"] = {"plain": {"rephrase": {"prompts": ["wrap_medium"], "checks": {"policies": {}}}}}
+    with serve(FakeConfig()) as server:
+        model = {"engine": "endpoint", "model": "fake", "urls": [server.url]}
+        value["generators"] = {"server": {"model": model}}
+        value["arms"][1] = {
+            "name": "rephrased", "strategy": "plain", "generator": "server", "source": "stories",
+            "mix_in": "stories", "ratio": 0.3,
+        }  # fmt: skip
+        path.write_text(yaml.safe_dump(value))
+        result = run_study(path, tmp_path / "run", workers=1)
+    assert {(run.arm, run.state, run.detail) for run in result.session.runs} == {
+        ("original", "finished", ""), ("rephrased", "finished", ""),
+    }  # fmt: skip
+    about = read_about(tmp_path / "run" / "about.json")
+    arm = next(one for one in about.arms if one.arm == "rephrased")
+    assert arm.facts.start == str(base)
+    assert arm.cost is not None
+    assert arm.cost.tokens_generated > 0
+    assert arm.synthetic == pytest.approx(0.3)
+    assert next(one for one in about.datasets if one.kind == "synthetic").samples[0].source
 
 
 @pytest.mark.slow
