@@ -69,7 +69,8 @@ def make(args: argparse.Namespace) -> None:
     torch.manual_seed(0)
     shape = LlamaConfig(
         vocab_size=4096, hidden_size=256, intermediate_size=704, num_hidden_layers=8, num_attention_heads=8,
-        num_key_value_heads=4, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=None, eos_token_id=0,
+        num_key_value_heads=4, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=None,
+        eos_token_id=0,
     )  # fmt: skip
     LlamaForCausalLM(shape).save_pretrained(model)
     emit_all(args.work / "tasks", settings(args))

@@ -177,7 +177,7 @@ def test_a_diverged_model_has_rows_of_nan_and_is_never_scored(model: Path, tmp_p
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="expected a model folder with a config.json"):
+    with pytest.raises(SourceError, match="expected a model folder with a config"):
         evaluate_checkpoint(tmp_path, tmp_path / "r.parquet", settings(), RUN)
 
 
