@@ -1,8 +1,8 @@
 """The scripted engine: answers the tasks of question synthesis from files of known questions, in this process.
 
 It is no model and says so in its label. The same request gives the same bytes in every process and on every run; what
-is said is in `tilth.generate.scripted`, what is planted in the settings (`extra_body: {scripted: {...}}`). Guarantees: no
-input raises; a task or a question that it does not know is refused by name. Costs about 0.15 ms a call, and 20 us a
+is said is in `tilth.generate.scripted`, what is planted in the settings (`extra_body: {scripted: {...}}`). Guarantees:
+no input raises; a task or a question that it does not know is refused by name. Costs about 0.15 ms a call, and 20 us a
 known question to load.
 """
 
