@@ -7,7 +7,6 @@ call again reads what is there; a call that would give other results is refused.
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,7 +26,7 @@ from tilth.evaluate.held_out import ask_held_out
 from tilth.evaluate.item import Asked
 from tilth.evaluate.rows import Scored, is_broken
 from tilth.evaluate.runs import RunName
-from tilth.evaluate.version import VERSION, evaluation_facts, held_out_facts, task_facts
+from tilth.evaluate.version import VERSION, evaluation_facts
 from tilth.recipe.stages.evaluate import HELD_OUT, Evaluate, Form
 
 State = Literal[
@@ -125,7 +124,7 @@ def evaluate_checkpoint(
     if there is not None:
         _same(out, identity)
         return there
-    tasks = list(_tasks(settings))
+    tasks = list(_tasks(settings, version["tasks"]))
     folder = out.with_name(f".{out.name}.parts")
     done = _run(tasks, model, settings, run, _Parts(folder, identity), on_progress)
     write_results(out, pa.concat_tables([RESULTS.empty_table(), *(table for _, table in done.values())]))
@@ -164,18 +163,19 @@ def model_digest(folder: Path) -> str:
 _NOT_THE_MODEL = frozenset({"trainer_state.json", "train.json", "training_args.bin", "optimizer.bin", "scheduler.bin"})
 
 
-def _tasks(settings: Evaluate) -> Iterator[_Task]:
+def _tasks(settings: Evaluate, facts: Mapping[str, Any]) -> Iterator[_Task]:
     folder = benchmark_folder(settings)
     for block in load_blocks(settings.tasks, settings.task_folders):
-        facts = task_facts(settings, block)
         for form in settings.forms:
             if form in block.forms:
-                yield _Task(name=block.name, form=form, facts=facts, read=_reader(folder, block, form, settings))
+                yield _Task(
+                    name=block.name, form=form, facts=facts[block.name], read=_reader(folder, block, form, settings)
+                )
     for domain in settings.held_out:
         yield _Task(
             name=HELD_OUT + domain,
             form="bpb",
-            facts=held_out_facts(settings, domain),
+            facts=facts[HELD_OUT + domain],
             read=lambda domain=domain: ask_held_out(settings, domain),  # type: ignore[misc]
         )
 
@@ -319,11 +319,3 @@ def _same(out: Path, identity: Mapping[str, Any]) -> None:
             "Write to another file, or delete this one to evaluate anew.",
             changes,
         )
-
-
-def count_left_out(states: Mapping[str, TaskState]) -> Counter[str]:
-    """Items left out of all tasks, by reason."""
-    total: Counter[str] = Counter()
-    for one in states.values():
-        total.update(one.left_out)
-    return total

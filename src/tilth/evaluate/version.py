@@ -1,7 +1,7 @@
 """The version of an evaluation: one fingerprint of everything that decides what is asked.
 
 Two arms whose versions are the same were asked the same items in the same words. The model, the device, the batch size
-and the back end are no part of it; a number in a block's quirks is none either.
+and the back end are no part of it, and what only describes a block is none either.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from tilth.recipe.stages.evaluate import HELD_OUT, Evaluate
 #: Raise it when the same block and file would be asked or scored otherwise.
 VERSION = 1
 #: Fields of a block that describe it and decide nothing.
-_WORDS = {"title", "source", "licence", "category", "quirks", "chance"}
+_WORDS = {"title", "source", "licence", "category", "quirks", "chance", "finephrase"}
 
 
 def evaluation_version(settings: Evaluate) -> str:

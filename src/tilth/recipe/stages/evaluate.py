@@ -5,7 +5,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 #: How a task is asked. cloze: each choice's text is scored as the answer; choice: the choices are shown with letters
-#: and the letters are scored; bpb: the gold answer's text alone is scored, in bits per byte; generate: the model writes.
+#: and the letters are scored; bpb: the gold answer's text alone is scored, in bits per byte; generate: the model
+#: writes.
 Form = Literal["cloze", "choice", "bpb", "generate"]
 
 #: Task name of held-out text: this and the domain.
