@@ -15,7 +15,7 @@ from tilth.data.source import Columns
 from tilth.generate.model import ModelSpec
 from tilth.generate.scripted.known import fold
 from tilth.recipe import Execution, Recipe, load_recipe, parse_recipe
-from tilth.recipe.questions import CHOSEN, QuestionOptions, question_columns, with_questions
+from tilth.recipe.questions import CHOSEN, QuestionOptions, load_options, question_columns, with_questions
 from tilth.runner.session import run
 from tilth.steer.weights import CellWeight, Weights
 
@@ -150,3 +150,30 @@ def test_the_usual_names_of_columns_are_known() -> None:
         text="question", id="seed_id", language="lang", licence="license", metadata=("answer", "choices", "solution")
     )
     assert question_columns({"text", "answer"}) is None
+
+
+def test_options_of_a_file_are_those_of_python_with_paths_from_its_folder(shared: Path, tmp_path: Path) -> None:
+    make_seeds(shared, tmp_path / "seeds", 5, 5)
+    (tmp_path / "mine.yaml").write_text(
+        'source: ["seeds/*.parquet"]\nquestions: true\nbenchmarks: [items.parquet]\nweights: weights.yaml\nrows: 5\n'
+        'author: {engine: endpoint, model: a, urls: ["http://127.0.0.1:1/v1"]}\n'
+    )
+    found = load_options(tmp_path / "mine.yaml")
+    assert found.source == (str(tmp_path / "seeds/*.parquet"),)
+    assert (found.benchmarks, found.weights) == ((str(tmp_path / "items.parquet"),), str(tmp_path / "weights.yaml"))
+    assert found.columns is not None
+    assert found.columns.text == "question"
+    recipe = with_questions(load_recipe(Path("boostqa")), found)
+    read = recipe.steps["documents"].read
+    assert read is not None
+    assert read.source == (str(tmp_path / "seeds/*.parquet"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("rows: 5", "give the file that `tilth weights` wrote"), ("autor: x", "known: source"), ("[", "expected YAML")],
+)
+def test_options_of_a_file_that_are_wrong_are_refused_with_what_is_known(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_options(tmp_path / "mine.yaml")

@@ -20,6 +20,7 @@ from tilth.cli.options import (
     RunArgument,
     RunDirOption,
     SourceOption,
+    WithOption,
     base_of,
     mode,
     with_source,
@@ -46,6 +47,7 @@ def run(
     recipe: RecipeArgument,
     run_dir: RunDirOption = None,
     source: SourceOption = None,
+    with_: WithOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="After a change: keep finished rows as they are.")] = False,
     regenerate: Annotated[
         bool, typer.Option("--regenerate", help="After a change: ask again for the rows it touches.")
@@ -63,7 +65,7 @@ def run(
 
     if keep + regenerate + new_run > 1:
         raise ConfigError("expected one of --keep, --regenerate and --new-run; saw several. Choose one.")
-    loaded = with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source, with_)
     folder = run_dir or Path("runs") / loaded.name
     if new_run:
         folder = _fresh(folder)
@@ -85,13 +87,14 @@ def preview(
     recipe: RecipeArgument,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="Documents to look at.")] = 5,
     source: SourceOption = None,
+    with_: WithOption = None,
 ) -> None:
     """Show what a recipe makes of a few documents, source beside output. Nothing is kept."""
     from tilth.api import load_recipe
     from tilth.api import preview as preview_recipe
     from tilth.view.sidebyside import Pair, side_by_side_text
 
-    loaded = with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source, with_)
     pairs = [
         Pair(
             source=row.source,
@@ -115,6 +118,7 @@ def estimate(
     run_dir: RunDirOption = None,
     rows: Annotated[int, typer.Option("--rows", "-n", min=5, help="Documents in the pilot.")] = 200,
     source: SourceOption = None,
+    with_: WithOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Forecast tokens, hours and money with an interval, from a pilot whose answers the run will use."""
@@ -123,7 +127,7 @@ def estimate(
     from tilth.view.forecast import estimate_text
     from tilth.view.progress import Progress
 
-    loaded = with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source, with_)
     with Progress(mode(quiet, False), title=loaded.name) as progress:
         found = estimate_recipe(loaded, run_dir, rows=rows, base=base_of(recipe), on_snapshot=progress.update)
     print(estimate_text(found.documents, found.looked_at, found.found, found.currency))
@@ -188,12 +192,13 @@ def crash_test(
     rows: Annotated[int, typer.Option("--rows", min=10, help="Documents in each trial.")] = 100,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the kill times.")] = 0,
     source: SourceOption = None,
+    with_: WithOption = None,
 ) -> None:
     """Kill the recipe at random points, with a fake engine, and prove that nothing is lost, doubled or mixed."""
     from tilth.api import load_recipe
     from tilth.runner.crash import crash_test as test_crashes
 
-    loaded = with_source(load_recipe(recipe), source)
+    loaded = with_source(load_recipe(recipe), source, with_)
     report = test_crashes(loaded, base_of(recipe), kills=kills, rows=rows, seed=seed, say=print)
     print(report.text())
     if not report.passed:

@@ -32,6 +32,12 @@ MetadataOption = Annotated[
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes. 0: one a core.")]
 
 
+WithOption = Annotated[
+    Path | None,
+    typer.Option("--with", help="A YAML file of seeds, models, weights and benchmarks to put into a question recipe."),
+]
+
+
 def mode(quiet: bool, json_lines: bool) -> Literal["auto", "live", "lines", "quiet"]:
     """How progress is shown."""
     return "quiet" if quiet else "lines" if json_lines else "auto"
@@ -42,8 +48,11 @@ def base_of(recipe: Path) -> Path:
     return recipe.parent if recipe.exists() else Path.cwd()
 
 
-def with_source(recipe: Any, source: list[str] | None) -> Any:
-    """The recipe with the sources that were asked for."""
+def with_source(recipe: Any, source: list[str] | None, given: Path | None = None) -> Any:
+    """The recipe with the options of a file, and with the sources that were asked for."""
     from tilth.recipe import replace_source
+    from tilth.recipe.questions import load_options, with_questions
 
+    if given is not None:
+        recipe = with_questions(recipe, load_options(given))
     return replace_source(recipe, source, Path.cwd()) if source else recipe

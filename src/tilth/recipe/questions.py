@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import pyarrow.parquet as pq
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tilth.base.errors import ConfigError
-from tilth.data.source import Columns
+from tilth.data.files import list_files
+from tilth.data.source import Columns, SourceSpec
 from tilth.generate.model import ModelSpec
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.model import GENERATIONS, Recipe
+from tilth.recipe.paths import absolute, resolve_model
 
 #: The step that `select` becomes.
 CHOSEN = "chosen"
@@ -54,6 +58,52 @@ class QuestionOptions(BaseModel):
         if self.weights is not None and self.rows is None:
             raise ValueError("weights need rows: how many seeds this round takes")
         return self
+
+
+def load_options(path: Path) -> QuestionOptions:
+    """Options from a YAML file; paths in it are taken from its folder. Raises `ConfigError` with one line a fault.
+
+    For seeds that are questions in a Parquet file without `columns`, the columns are found by the names that files have
+    for them.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        options = QuestionOptions.model_validate({} if value is None else value)
+    except OSError as error:
+        raise ConfigError(f"expected a YAML file of options at {path}; saw: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"expected YAML in {path}; saw: {error}") from error
+    except ValidationError as error:
+        known = ", ".join(QuestionOptions.model_fields)
+        faults = (f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ConfigError("\n".join([*faults, f"known: {known}"])) from error
+    found = resolve_options(options, path.parent.absolute())
+    if found.questions and found.columns is None:
+        found = found.model_copy(update={"columns": _columns_of(found.source)})
+    return found
+
+
+def resolve_options(options: QuestionOptions, base: Path) -> QuestionOptions:
+    """The options with every path absolute, taken from `base`."""
+    found: dict[str, Any] = {}
+    for name in ("source", "weights", "after", "benchmarks", "probe", "labeller"):
+        value = getattr(options, name)
+        if value:
+            one = isinstance(value, str)
+            found[name] = absolute(value, base) if one else tuple(absolute(item, base) for item in value)
+    for name in ("author", "checker", "judge"):
+        model = getattr(options, name)
+        if model is not None:
+            found[name] = ModelSpec.model_validate(resolve_model(model.model_dump(mode="json"), base))
+    return options.model_copy(update=found)
+
+
+def _columns_of(source: tuple[str, ...]) -> Columns | None:
+    """By the names in the first file, where it is Parquet; None leaves the recipe's own mapping."""
+    files = list_files(SourceSpec(source=source), Path.cwd()) if source else ()
+    if not files or files[0].format != "parquet" or files[0].is_remote:
+        return None
+    return question_columns(set(pq.read_schema(files[0].uri).names))
 
 
 def question_columns(names: Mapping[str, Any] | set[str]) -> Columns | None:

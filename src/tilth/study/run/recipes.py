@@ -16,7 +16,7 @@ from tilth.generate.model import ModelSpec
 from tilth.recipe import Recipe, Step, load_recipe
 from tilth.recipe.curate import CurateStage
 from tilth.recipe.paths import absolute, resolve_model, resolve_paths
-from tilth.recipe.questions import QuestionOptions, with_questions
+from tilth.recipe.questions import resolve_options, with_questions
 from tilth.recipe.stages.decontaminate import Action, Decontaminate
 from tilth.recipe.stages.evaluate import HELD_OUT
 from tilth.recipe.stages.sources import HoldOut
@@ -107,18 +107,8 @@ def _resolved_strategy(strategy: Strategy, base: Path) -> Strategy:
     changes |= {"rephrase": found["rephrase"].rephrase} if "rephrase" in found else {}
     changes |= {name: found[name].curate for name in ("curate", "then") if name in found}
     changes |= {"recipe": _present(strategy.recipe, base)} if strategy.recipe is not None else {}
-    changes |= {"questions": _resolved_options(strategy.questions, base)} if strategy.questions is not None else {}
+    changes |= {"questions": resolve_options(strategy.questions, base)} if strategy.questions is not None else {}
     return strategy.model_copy(update=changes)
-
-
-def _resolved_options(options: QuestionOptions, base: Path) -> QuestionOptions:
-    given = {name: getattr(options, name) for name in ("weights", "labeller", "after", "benchmarks", "probe", "source")}
-    found = {
-        name: absolute(value, base) if isinstance(value, str) else tuple(absolute(item, base) for item in value)
-        for name, value in given.items()
-        if value
-    }
-    return options.model_copy(update=found)
 
 
 def _resolved_generator(generator: Generator, base: Path) -> Generator:
@@ -193,9 +183,7 @@ def _written(key: CorpusKey, strategy: Strategy, first: Textual | None) -> Step:
     return Step.model_validate({**operation, "from": first.step})
 
 
-def _add_recipe(
-    steps: dict[str, Step], strategy: Strategy, generator: Generator | None, first: Textual | None
-) -> str:
+def _add_recipe(steps: dict[str, Step], strategy: Strategy, generator: Generator | None, first: Textual | None) -> str:
     """Put the steps of another recipe behind those of the source; returns the step whose dataset is meant."""
     assert strategy.recipe is not None
     other = resolve_paths(load_recipe(Path(strategy.recipe)), Path(strategy.recipe).parent)
