@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tilth.cli import corpus, questions, study_run, train
+from tilth.cli import corpus, evaluate, questions, study_run, train
 from tilth.cli.options import (
     LinesOption,
     PromptFolders,
@@ -225,6 +225,7 @@ def checks() -> None:
 
 for _name, _command in (corpus.COMMANDS | questions.COMMANDS | train.COMMANDS).items():
     app.command(_name)(_command)
+app.command("evaluate")(evaluate.evaluate)
 
 
 @prompts_app.command("list")

@@ -46,7 +46,8 @@ def contamination(dataset: Path, benchmarks: Sequence[Path], *, column: str = "t
 def look(dataset: Path, benchmarks: Sequence[Path], *, column: str = "text") -> Found:
     """As `contamination`, with the rows that hold the items; what `of_mixture` needs."""
     stage = build(Decontaminate(benchmarks=tuple(map(str, benchmarks)), action="flag"))
-    rows, hits = 0, {}
+    rows = 0
+    hits: dict[Place, tuple[str, ...]] = {}
     for shard in source_shards(dataset, column):
         rows += shard.rows
         hits |= _in_file(shard.path, column, stage)

@@ -31,6 +31,7 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
     "exact_match": True,
     "f1": True,
     "norm_prob_gold": True,
+    "prob_norm_token": True,
     "margin_bpb": True,
     "gold_bpb": False,
     "bpb": False,
