@@ -112,12 +112,17 @@ def report(
     study: Annotated[
         Path | None, typer.Option("--study", help="The study file: categories, margin, costs, published scores.")
     ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option("--about", help="What the run knows of its arms (about.json): data, cost, samples, outcomes."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge stored results: a verdict an arm with its interval, and a page that opens offline."""
     import orjson
 
     from tilth.base.errors import ConfigError
+    from tilth.study.about import read_about
     from tilth.study.design import load_study
     from tilth.study.statistics.settings import StatisticsSettings
     from tilth.view.study.report import Asked, write_report
@@ -143,6 +148,8 @@ def report(
         settings=settings,
         study=loaded,
         study_path=None if study is None else str(study),
+        about=None if about is None else read_about(about),
+        about_path=None if about is None else str(about),
         title=results[0].stem if loaded is None else loaded.name,
     )
     found = write_report(asked, out)

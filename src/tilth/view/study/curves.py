@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tilth.view.study.svg import Frame, Scale, axes, chart, fitted, label, line, px, safe, ticks
@@ -37,6 +38,31 @@ def curves_of(rows: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> list[Cu
         for arm in arms
         if found[arm]
     ]
+
+
+def sooner(curves: Sequence[Curve], baseline: str, *, higher_is_better: bool) -> list[tuple[str, float | None, float]]:
+    """For each other arm the step at which it reaches the baseline's last mean score (between checkpoints on a straight
+    line), None where it does not, and how many times sooner that is than the baseline's last step."""
+    base = next((curve for curve in curves if curve.arm == baseline), None)
+    if base is None or len(base.points) < 2:
+        return []
+    sign = 1.0 if higher_is_better else -1.0
+    last, goal = base.points[-1][0], sign * base.points[-1][1]
+    found = []
+    for curve in curves:
+        if curve.arm != baseline and len(curve.points) > 1:
+            step = _reached([(point[0], sign * point[1]) for point in curve.points], goal)
+            found.append((curve.arm, step, last / step if step else 0.0))
+    return found
+
+
+def _reached(points: Sequence[tuple[int, float]], goal: float) -> float | None:
+    if points[0][1] >= goal:
+        return float(points[0][0])
+    for (before, low), (after, high) in pairwise(points):
+        if high >= goal > low:
+            return before + (after - before) * (goal - low) / (high - low)
+    return None
 
 
 def curves_chart(curves: Sequence[Curve], title: str, unit: str) -> str:

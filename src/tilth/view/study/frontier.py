@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tilth.view.study.svg import Frame, Scale, axes, chart, fitted, label, px, safe, ticks
+from tilth.view.study.svg import Frame, Scale, amount, axes, chart, fitted, label, px, safe, ticks
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 1080.0, 400.0, 70.0, 200.0, 16.0, 46.0
 _FRAME = Frame(left=_LEFT, right=_WIDTH - _RIGHT, bottom=_HEIGHT - _BOTTOM)
@@ -72,6 +72,6 @@ def _edge(edge: Sequence[Point], across: Scale, down: Scale) -> str:
 
 def _point(point: Point, across: Scale, down: Scale, *, named: bool) -> list[str]:
     x, y = across(point.cost), down(point.score)
-    words = f"{safe(point.name)}: {point.cost:,.0f}, {point.score:.4g}"
+    words = f"{safe(point.name)}: {amount(point.cost)}, {point.score:.4g}"
     mark = f'<circle cx="{px(x)}" cy="{px(y)}" r="5" class="mark {point.kind}"><title>{words}</title></circle>'
     return [mark, label(x + 7, y - 8, fitted(point.name, 180), kind="name")] if named else [mark]

@@ -1,12 +1,14 @@
 """The report of a study: `report.json` with every number and `report.html` that opens offline, from stored results.
 
-Nothing but the tables of results (and a study file for costs and published scores) is read, so the same command gives
-the same bytes. Costs the statistics and some milliseconds; a page of 100 arms x 12 tasks is about 200 kB.
+Nothing but the tables of results is read, and where given a study file (costs, published scores) and what a run knows
+of its arms (about.json), so the same command gives the same bytes. Costs the statistics and some milliseconds; a page
+of 100 arms x 12 tasks is about 200 kB, samples apart.
 """
 
+import contextlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,16 @@ import pyarrow.compute as pc
 from tilth.base.errors import ConfigError
 from tilth.base.files import write_bytes, write_json
 from tilth.data.results import read_results
+from tilth.study.about import About
 from tilth.study.design import Study
 from tilth.study.design_published import published_scores
 from tilth.study.plan import planned_differences
-from tilth.study.plan_costs import arm_costs
 from tilth.study.statistics.bootstrap import SeedNoise
 from tilth.study.statistics.report import Question, between_sizes, plain, study_statistics
 from tilth.study.statistics.scores import HIGHER_IS_BETTER, Selection, load_scores
 from tilth.study.statistics.settings import StatisticsSettings
+from tilth.study.treatment import differences
+from tilth.view.study.costs import costs_of
 from tilth.view.study.page import page
 from tilth.view.study.sections import head, sections
 
@@ -47,6 +51,8 @@ class Asked:
     settings: StatisticsSettings = field(default_factory=StatisticsSettings)
     study: Study | None = None
     study_path: str | None = None
+    about: About | None = None
+    about_path: str | None = None
     title: str = "study"
 
 
@@ -68,12 +74,12 @@ def report_page(report: Mapping[str, Any]) -> bytes:
 
 def build_report(asked: Asked) -> dict[str, Any]:
     """All that the page shows, as plain JSON types."""
-    about = read_results(asked.results)
-    arms = _words(about, "arm")
+    table = read_results(asked.results)
+    arms = _words(table, "arm")
     if asked.baseline not in arms:
         raise ConfigError(f"expected one of the arms {', '.join(arms)} as the baseline; saw {asked.baseline!r}.")
-    metrics = asked.metrics or _default_metric(about)
-    found = [_statistics(asked, metric) for metric in metrics]
+    metrics = asked.metrics or _default_metric(table)
+    found = [_statistics(asked, metrics[0]), *_beside(asked, metrics[1:])]
     size = found[0]["size"]
     report = {
         "format": FORMAT,
@@ -81,11 +87,12 @@ def build_report(asked: Asked) -> dict[str, Any]:
         "primary": found[0],
         "others": found[1:],
         "higher_is_better": HIGHER_IS_BETTER.get(metrics[0], True),
-        "rows": about.num_rows,
-        "transfer": _transfer(asked, metrics[0], size, about),
-        "costs": _costs(asked.study, size),
+        "rows": table.num_rows,
+        "transfer": _transfer(asked, metrics[0], size, table),
+        "costs": costs_of(asked.study, asked.about, size),
+        "about": _about(asked.about, size),
         "published": _published(asked.study, size),
-        "differences": None if asked.study is None else [asdict(one) for one in planned_differences(asked.study)],
+        "differences": _differences(asked, size),
         "command": command(asked, metrics),
     }
     return {name: plain(value) for name, value in report.items()}
@@ -96,7 +103,7 @@ def command(asked: Asked, metrics: tuple[str, ...]) -> str:
     parts = ["tilth", "study", "report", *map(str, asked.results), "--baseline", asked.baseline]
     for metric in metrics:
         parts += ["--metric", metric]
-    given = {"--form": asked.form, "--size": asked.size, "--study": asked.study_path}
+    given = {"--form": asked.form, "--size": asked.size, "--study": asked.study_path, "--about": asked.about_path}
     for name, value in given.items():
         parts += [name, value] if value is not None else []
     settings, usual = asked.settings, StatisticsSettings()
@@ -112,8 +119,47 @@ def _statistics(asked: Asked, metric: str) -> dict[str, Any]:
     settings = asked.settings
     if metric != (asked.metrics or (metric,))[0] and settings.margin is not None:
         settings = settings.model_copy(update={"margin": None})  # a margin is in the units of the first metric
-    question = Question(baseline=asked.baseline, selection=_selection(asked, metric), noise=asked.noise)
+    selection = _selection(asked, metric)
+    question = Question(baseline=asked.baseline, selection=selection, noise=asked.noise, looks=_looks(asked))
     return study_statistics(asked.results, question, settings)
+
+
+def _beside(asked: Asked, metrics: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Statistics of the metrics that stand beside the one that decides; those that cannot be had are left out: no task
+    that has the metric passes the gate, or no run was evaluated with it."""
+    found = []
+    for metric in metrics:
+        with contextlib.suppress(ConfigError):
+            found.append(_statistics(asked, metric))
+    return found
+
+
+def _looks(asked: Asked) -> dict[str, int]:
+    """Arms that were stopped early at the report's size, and how often the rule may look at them."""
+    arms = asked.about.arms if asked.about is not None else ()
+    stopped = {
+        one.arm: [run.looks or 1 for run in one.runs if run.outcome == "stopped early"]
+        for one in arms
+        if asked.size in (None, one.size)
+    }
+    return {arm: max(looks) for arm, looks in stopped.items() if looks}
+
+
+def _about(about: About | None, size: str) -> dict[str, Any] | None:
+    """What is known of the arms at the report's size."""
+    if about is None:
+        return None
+    return asdict(replace(about, arms=tuple(one for one in about.arms if one.size == size)))
+
+
+def _differences(asked: Asked, size: str) -> list[dict[str, Any]] | None:
+    """In what arms differ beside the treatment: as they were run, else as they were planned; None: not known."""
+    may_differ = asked.study.may_differ if asked.study is not None else ()
+    if asked.about is not None:
+        facts = {one.arm: one.facts for one in asked.about.arms if one.size == size}
+        found = differences(facts, asked.baseline, may_differ) if asked.baseline in facts else ()
+        return [asdict(one) for one in found]
+    return None if asked.study is None else [asdict(one) for one in planned_differences(asked.study)]
 
 
 def _selection(asked: Asked, metric: str, size: str | None = None) -> Selection:
@@ -126,23 +172,23 @@ def _selection(asked: Asked, metric: str, size: str | None = None) -> Selection:
     )
 
 
-def _default_metric(about: pa.Table) -> tuple[str, ...]:
-    there = _words(about, "metric")
+def _default_metric(table: pa.Table) -> tuple[str, ...]:
+    there = _words(table, "metric")
     found = [name for name in PREFERRED if name in there]
     if not found:
         raise ConfigError(f"expected a metric that tilth knows; the table has {', '.join(there)}. Name one.")
     return (found[0],)
 
 
-def _words(about: pa.Table, column: str) -> list[str]:
-    return sorted(str(word) for word in pc.unique(about[column].cast(pa.string())).to_pylist())
+def _words(table: pa.Table, column: str) -> list[str]:
+    return sorted(str(word) for word in pc.unique(table[column].cast(pa.string())).to_pylist())
 
 
-def _transfer(asked: Asked, metric: str, size: str, about: pa.Table) -> list[dict[str, Any]]:
+def _transfer(asked: Asked, metric: str, size: str, table: pa.Table) -> list[dict[str, Any]]:
     """How the order of arms at each other size agrees with that at the report's; sizes that cannot be are left out."""
     found = []
     chosen = load_scores(asked.results, _selection(asked, metric, size))
-    for other in _words(about, "size"):
+    for other in _words(table, "size"):
         if other == size:
             continue
         try:
@@ -150,15 +196,6 @@ def _transfer(asked: Asked, metric: str, size: str, about: pa.Table) -> list[dic
         except ConfigError:  # too few arms in common, or nothing evaluated with this metric there
             continue
     return found
-
-
-def _costs(study: Study | None, size: str) -> dict[str, Any] | None:
-    """What one model by each arm's recipe costs; None without a study file, prices, or this size in it."""
-    if study is None or size not in study.sizes:
-        return None
-    by_arm = {arm: money for arm, money in arm_costs(study, size).items() if money is not None}
-    currency = study.hardware.price.currency if study.hardware.price else "money"
-    return {"currency": currency, "by_arm": by_arm} if by_arm else None
 
 
 def _published(study: Study | None, size: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Tables of a report about what was measured: the tasks with their gate, the runs with their states."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilth.view.study.page import table
@@ -12,6 +12,7 @@ _COLUMNS = (
     "items",
     "passages",
     "noise",
+    "±",
     "above chance",
     "rises",
     "signal to noise",
@@ -28,10 +29,10 @@ _QUESTIONS = (
 
 def tasks_table(main: Mapping[str, Any]) -> str:
     """A row a task: items, noise, the gate's answers, and whether it counts."""
-    return table(_COLUMNS, [_task(task) for task in main["tasks"]], numbers=range(2, 9))
+    return table(_COLUMNS, [_task(task, main["comparisons"]) for task in main["tasks"]], numbers=range(2, 10))
 
 
-def _task(task: Mapping[str, Any]) -> list[str]:
+def _task(task: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
     gate = task["gate"] or {"seed_sd": None, "answers": []}
     answers = {one["question"]: one for one in gate["answers"]}
     asked = (next((answers[name] for name in names if name in answers), None) for names in _QUESTIONS)
@@ -41,9 +42,17 @@ def _task(task: Mapping[str, Any]) -> list[str]:
         f"{task['items']:,}",
         "–" if task["passages"] is None else f"{task['passages']:,}",
         "–" if gate["seed_sd"] is None else f"{gate['seed_sd']:.3g}",
+        _half_width(task["task"], comparisons),
         *map(_answer, asked),
         "yes" if task["in_aggregate"] else '<b class="says worse">left out</b>',
     ]
+
+
+def _half_width(task: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """Half the interval of an arm's difference on a task, of the median arm: what the task can tell."""
+    own = [one for arm in comparisons for one in arm["tasks"] if one["task"] == task]
+    halves = sorted((one["high"] - one["low"]) / 2 for one in own if one["high"] is not None and one["low"] is not None)
+    return f"{halves[len(halves) // 2]:.3g}" if halves else "–"
 
 
 def _answer(one: Mapping[str, Any] | None) -> str:
@@ -54,8 +63,8 @@ def _answer(one: Mapping[str, Any] | None) -> str:
     return value if one["passed"] else f'<b class="says worse">{value}, no</b>'
 
 
-def runs_table(main: Mapping[str, Any]) -> str:
-    """A row an arm: its score by seed, and what became of the seeds without one."""
+def runs_table(main: Mapping[str, Any], outcomes: Mapping[tuple[str, str], str]) -> str:
+    """A row an arm: its score by seed, and what became of the seeds without one (`outcomes` by arm and seed)."""
     states = {(one["arm"], str(one["seed"])): one for one in main["runs"]}
     seeds = sorted({one["seed"] for one in main["runs"]})
     places = decimals([row["macro"] for row in main["scores"] if row["macro"] is not None])
@@ -63,7 +72,15 @@ def runs_table(main: Mapping[str, Any]) -> str:
         [
             safe(row["arm"]),
             "–" if row["macro"] is None else number(row["macro"], places),
-            *(_run(row["by_seed"].get(str(seed)), states[row["arm"], str(seed)], places) for seed in seeds),
+            *(
+                _run(
+                    row["by_seed"].get(str(seed)),
+                    states[row["arm"], str(seed)],
+                    places,
+                    outcomes.get((row["arm"], str(seed))),
+                )
+                for seed in seeds
+            ),
         ]
         for row in main["scores"]
     ]
@@ -71,9 +88,9 @@ def runs_table(main: Mapping[str, Any]) -> str:
     return table(columns, rows, numbers=range(1, len(columns)))
 
 
-def _run(score: float | None, state: Mapping[str, Any], places: int) -> str:
+def _run(score: float | None, state: Mapping[str, Any], places: int, outcome: str | None) -> str:
     if score is not None:
         return number(score, places)
     if state["state"] == "absent":
-        return "–"
+        return "–" if outcome in (None, "finished") else f'<span class="soft">{safe(outcome)}</span>'
     return f'<span class="says worse" title="{safe(state["detail"])}">{safe(state["state"])}</span>'

@@ -8,9 +8,25 @@ import orjson
 
 from tilth.study.statistics.scores import HIGHER_IS_BETTER
 from tilth.study.treatment import Difference, line
-from tilth.view.study.curves import MOST_LINES, curves_chart, curves_of
+from tilth.view.study.arms import (
+    contamination_section,
+    data_section,
+    outcomes,
+    outcomes_list,
+    samples_section,
+    stopped_arms,
+)
+from tilth.view.study.costs import (
+    cost_note,
+    cost_words,
+    frontier_section,
+    gain_note,
+    gain_section,
+    parts_section,
+    unit_words,
+)
+from tilth.view.study.curves import MOST_LINES, curves_chart, curves_of, sooner
 from tilth.view.study.forest import KINDS, Row, forest
-from tilth.view.study.frontier import Point, frontier, pareto
 from tilth.view.study.heat import heat
 from tilth.view.study.page import Section, figure, headline, table
 from tilth.view.study.runs import runs_table, tasks_table
@@ -51,25 +67,38 @@ def refused_arms(report: Report) -> list[str]:
 
 def _warning(report: Report) -> str:
     arms = refused_arms(report)
-    if not arms:
-        return ""
-    names = safe(", ".join(arms), 400)
-    return f'<p class="notice warn">Arms that differ from the baseline in more than the treatment: {names}.</p>'
+    lost = [f"{arm}: {what}" for arm, what, _ in outcomes(report)]
+    found = [("Arms that differ from the baseline in more than the treatment", arms, "warn")] if arms else []
+    found += [("Not every run finished", lost, "")] if lost else []
+    return "".join(
+        f'<p class="notice {kind}">{words}: {safe("; ".join(names), 700)}.</p>' for words, names, kind in found
+    )
+
+
+def _outcomes_by_run(report: Report) -> dict[tuple[str, str], str]:
+    """What became of runs without results, by arm and seed."""
+    arms = report["about"]["arms"] if report["about"] else ()
+    return {(arm["arm"], str(run["seed"])): run["outcome"] for arm in arms for run in arm["runs"]}
 
 
 def sections(report: Report) -> list[Section]:
     """Every section of the page; those without data are empty and left out."""
     main = report["primary"]
     return [
-        Section(title="Differences from the baseline", body=_forest(main), note=_forest_note(main)),
+        Section(title="Differences from the baseline", body=_forest(report), note=_forest_note(main)),
         Section(title="Claims", body=_claims(report)),
         Section(title="Arm by task", body=heat(main), note=HEAT_NOTE),
         Section(title="Scores while training", body=_curves(main), note=_curves_note(main)),
-        Section(title="Cost against score", body=_cost(report), note=_COST_NOTE),
+        Section(title="Cost against score", body=frontier_section(report), note=f"{cost_note(report)} {_EDGE_NOTE}"),
+        Section(title="Gain for the cost", body=gain_section(report), note=gain_note(report)),
+        Section(title="Data of each arm", body=data_section(report)),
+        Section(title="Benchmark items in the data", body=contamination_section(report), note=_CONTAMINATION_NOTE),
+        Section(title="Samples of the data", body=samples_section(report), note=_SAMPLES_NOTE),
         Section(title="Other metrics", body=_others(report), note=_OTHERS_NOTE),
         Section(title="From size to size", body=_transfer(report)),
         Section(title="Tasks: noise and gate", body=tasks_table(main), note=_TASKS_NOTE),
-        Section(title="Runs", body=runs_table(main)),
+        Section(title="Runs", body=runs_table(main, _outcomes_by_run(report)) + outcomes_list(report)),
+        Section(title="What each arm cost", body=parts_section(report), note=_PARTS_NOTE),
         Section(title="Differences beside the treatment", body=_differences(report)),
         Section(title="Settings", body=_settings(report)),
     ]
@@ -80,14 +109,19 @@ HEAT_NOTE = (
     "* the interval excludes zero; ** it still does after Holm's procedure over the whole table. Single tasks are "
     "exploratory: a lone * among many cells is expected by chance."
 )
-_COST_NOTE = (
-    "What one model by each recipe costs: writing its whole corpus, training and evaluating one run, as planned. The "
-    "dashed edge joins the arms that no cheaper arm beats; distances along it are no claims."
+_EDGE_NOTE = "The dashed edge joins the arms that no cheaper arm beats; distances along it are no claims."
+_CONTAMINATION_NOTE = (
+    "Rows that hold a question, or most of a passage, of a benchmark, as tilth decontaminate finds them. Of an arm "
+    "every row of its mixture counts as often as it is trained on, of a dataset every row once. Each benchmark: items found."
+)
+_SAMPLES_NOTE = "Rows drawn by a hash of their document, so that rewrites of one document come up in every recipe."
+_PARTS_NOTE = (
+    "Hours of the devices over all runs of an arm. Text that several arms share counts in full for each of them."
 )
 _OTHERS_NOTE = "The first metric decides; these are beside it and are not corrected for being several."
 _TASKS_NOTE = (
     "Decided on the baseline alone, before any arm is looked at. A task with a no stays out of the aggregate. Noise is "
-    "the baseline's spread between seeds late in training."
+    "the baseline's spread between seeds late in training; ± is half the interval of the median arm's difference."
 )
 
 
@@ -95,7 +129,8 @@ def _plural(verdict: str) -> str:
     return {"not worse than": "not worse"}.get(verdict, verdict)
 
 
-def _forest(main: Mapping[str, Any]) -> str:
+def _forest(report: Report) -> str:
+    main, stopped = report["primary"], stopped_arms(report)
     rows = [
         Row(
             name=one["arm"],
@@ -103,12 +138,18 @@ def _forest(main: Mapping[str, Any]) -> str:
             low=one["low"],
             high=one["high"],
             kind=one["verdict"],
-            words=_plural(one["verdict"]) if one["effect"] is not None else f"no score: {one['standing']}",
+            words=_forest_words(one, stopped=one["arm"] in stopped),
         )
         for one in ordered(main["comparisons"])
     ]
     title = f"Differences from {main['baseline']} on {main['metric']} with their intervals"
     return figure(forest(rows, title, margin=main["margin"])) if rows else ""
+
+
+def _forest_words(one: Mapping[str, Any], *, stopped: bool) -> str:
+    if one["effect"] is None:
+        return f"no score: {one['standing']}"
+    return _plural(one["verdict"]) + (", stopped" if stopped else "")
 
 
 def _forest_note(main: Mapping[str, Any]) -> str:
@@ -126,7 +167,7 @@ def _claims(report: Report) -> str:
     items = []
     for one in ordered(main["comparisons"]):
         kind = KINDS[one["verdict"]]
-        parts = (_unequal_words(report, one["arm"]), _cost_words(report, one["arm"]), _published_words(report, one))
+        parts = (_unequal_words(report, one["arm"]), cost_words(report, one["arm"]), _published_words(report, one))
         beside = " ".join(part for part in parts if part)
         more = f'<p class="soft small">{safe(beside, 600)}</p>' if beside else ""
         items.append(
@@ -146,15 +187,6 @@ def _unequal_words(report: Report, arm: str) -> str:
     held = [one for one in report["differences"] or () if one["arm"] == arm and one["level"] == "refused"]
     what = "; ".join(f"{one['field']} {one['of_arm']} against {one['of_baseline']}" for one in held)
     return f"It differs in more than the treatment: {what}." if held else ""
-
-
-def _cost_words(report: Report, arm: str) -> str:
-    costs = report["costs"]
-    if not costs or arm not in costs["by_arm"]:
-        return ""
-    money, base = costs["by_arm"][arm], costs["by_arm"].get(report["primary"]["baseline"])
-    more = f", {money - base:+,.0f} against the baseline's" if base is not None else ""
-    return f"One model by this recipe costs {money:,.0f} {costs['currency']} as planned{more}."
 
 
 def _published_words(report: Report, one: Mapping[str, Any]) -> str:
@@ -180,59 +212,27 @@ def _shown_arms(main: Mapping[str, Any]) -> list[str]:
 
 def _curves(main: Mapping[str, Any]) -> str:
     curves = curves_of(main["curves"], _shown_arms(main))
-    return figure(curves_chart(curves, f"{main['metric']} by training step", _unit(main)))
+    chart = figure(curves_chart(curves, f"{main['metric']} by training step", unit_words(main)))
+    return chart + _sooner(main) if chart else ""
 
 
-def _unit(main: Mapping[str, Any]) -> str:
-    way = "higher" if HIGHER_IS_BETTER.get(main["metric"], True) else "lower"
-    return f"{main['metric']}, {way} is better"
+def _sooner(main: Mapping[str, Any]) -> str:
+    """How early each arm reaches the baseline's last score."""
+    arms = [main["baseline"], *(one["arm"] for one in ordered(main["comparisons"]) if one["effect"] is not None)]
+    curves = curves_of(main["curves"], arms)
+    found = sooner(curves, main["baseline"], higher_is_better=HIGHER_IS_BETTER.get(main["metric"], True))
+    rows = [
+        [safe(arm), "not reached" if step is None else f"{step:,.0f}", "–" if step is None else f"{times:.2f}"]
+        for arm, step, times in found
+    ]
+    columns = ("arm", f"reaches the last score of {safe(main['baseline'])} at step", "times sooner")
+    return table(columns, rows, numbers=(1, 2)) if rows else ""
 
 
 def _curves_note(main: Mapping[str, Any]) -> str:
     left = sum(one["effect"] is not None for one in main["comparisons"]) + 1 - len(_shown_arms(main))
     beside = f" The best and worst arms are drawn, {left:,} between them are not." if left > 0 else ""
     return f"The mean over seeds, and the range of the seeds as a band.{beside}"
-
-
-def _cost(report: Report) -> str:
-    main, costs = report["primary"], report["costs"]
-    if not costs:
-        return ""
-    kinds = {one["arm"]: KINDS[one["verdict"]] for one in main["comparisons"]}
-    points = [
-        Point(
-            name=row["arm"],
-            cost=costs["by_arm"][row["arm"]],
-            score=row["macro"],
-            kind=kinds.get(row["arm"], "baseline"),
-        )
-        for row in main["scores"]
-        if row["macro"] is not None and row["arm"] in costs["by_arm"]
-    ]
-    higher = bool(report["higher_is_better"])
-    title = "Cost of one model against its score"
-    chart = frontier(points, title, currency=costs["currency"], unit=_unit(main), higher_is_better=higher)
-    if not chart:
-        return ""
-    edge = {point.name for point in pareto(points, higher_is_better=higher)}
-    effects = {one["arm"]: one["effect"] for one in main["comparisons"]}
-    places = decimals([point.score for point in points])
-    rows = [
-        [
-            safe(point.name),
-            f"{point.cost:,.0f}",
-            number(point.score, places),
-            _per_thousand(effects.get(point.name), point.cost),
-            "yes" if point.name in edge else "",
-        ]
-        for point in sorted(points, key=lambda one: (one.cost, one.name))
-    ]
-    columns = ["arm", safe(costs["currency"]), "score", f"gain per 1,000 {safe(costs['currency'])}", "on the edge"]
-    return figure(chart) + table(columns, rows, numbers=(1, 2, 3))
-
-
-def _per_thousand(effect: float | None, cost: float) -> str:
-    return "" if effect is None or cost <= 0 else f"{1000 * effect / cost:+.3g}".replace("-", "−")
 
 
 def _others(report: Report) -> str:
@@ -275,10 +275,11 @@ def _differences(report: Report) -> str:
     found = report["differences"]
     if found is None:
         return ""
+    where = "as run" if report["about"] else "in the study file"
     if not found:
-        return "<p>None in the study file: tokens, repeats, tokenizer, evaluation and decontamination are the same.</p>"
+        return f"<p>None {where}: tokens, repeats, tokenizer, evaluation and decontamination are the same.</p>"
     rows = [[safe(one["level"]), safe(line(Difference(**one)), 400)] for one in found]
-    return table(["", "in the study file"], rows)
+    return table(["", where], rows)
 
 
 def _settings(report: Report) -> str:

@@ -76,6 +76,11 @@ def number(value: float, places: int, *, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
+def amount(value: float) -> str:
+    """A cost with three figures, or all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def axis_number(value: float) -> str:
     """A tick's number, as short as it can be."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-4):

@@ -6,6 +6,8 @@ from typing import Any
 from tilth.evaluate.harness.samples import Imported
 from tilth.study.plan import Reach, StudyPlan
 from tilth.study.treatment import line
+from tilth.view.study.arms import outcomes
+from tilth.view.study.costs import cost_words
 from tilth.view.study.sections import ordered, refused_arms
 from tilth.view.tables import table_text
 from tilth.view.terminal import one_line, printable
@@ -30,14 +32,13 @@ def plan_text(plan: StudyPlan) -> str:
 
 
 def report_text(report: Mapping[str, Any]) -> str:
-    """Every claim's paragraph, the clearest first, and the runs that have no score."""
+    """Every claim's paragraph with its cost, the clearest first, and the runs that have no score."""
     main = report["primary"]
-    rows = [printable(str(one["paragraph"])) for one in ordered(main["comparisons"])]
-    lost = [
-        f"{one['arm']} seed {one['seed']}: {one['state']}" + (f" ({one['detail']})" if one["detail"] else "")
-        for one in main["runs"]
-        if one["state"] not in ("ok", "absent")
+    rows = [
+        printable(f"{one['paragraph']} {cost_words(report, one['arm'])}".rstrip())
+        for one in ordered(main["comparisons"])
     ]
+    lost = [f"{arm}: {what}. {why}".rstrip() for arm, what, why in outcomes(report)]
     left = [task["task"] for task in main["tasks"] if not task["in_aggregate"]]
     gate = [f"left out by the gate on {main['baseline']}: {', '.join(left)}"] if left else []
     unequal = [f"{arm} differs from {main['baseline']} in more than the treatment" for arm in refused_arms(report)]
