@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from made_study import rows_of, write
 from typer.testing import CliRunner, Result
 
@@ -11,7 +12,8 @@ from tilth.base.errors import ConfigError
 from tilth.cli.study import study_app
 from tilth.study.statistics.report import plain
 
-SAMPLES = Path(__file__).parents[1] / "evaluate_tasks" / "lm_eval"
+PROJECT = Path(__file__).parents[2]
+SAMPLES = PROJECT / "tests" / "evaluate_tasks" / "lm_eval"
 BAD = """
 name: bad
 baseline: a
@@ -48,9 +50,18 @@ def test_a_plan_with_unequal_arms_is_refused_with_the_diff(tmp_path: Path) -> No
     assert len(plan["differences"]) == 2
 
 
+def smoke_by_answers(folder: Path) -> Path:
+    """The shipped study, judged by the metric that the made-up results have."""
+    shipped = yaml.safe_load((PROJECT / "src" / "tilth" / "studies" / "smoke.yaml").read_text(encoding="utf-8"))
+    shipped["evaluation"] |= {"metric": "gold_bpb", "tasks": {"arc_easy": "knowledge", "piqa": "reasoning"}}
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(shipped))
+    return path
+
+
 def test_a_plan_takes_the_spread_from_stored_results(tmp_path: Path) -> None:
     results = write(tmp_path / "r.parquet", rows_of({"original": 0.0, "shuffled": 0.1}))
-    seen = " ".join(tilth("plan", "smoke", "--noise", results).output.split())
+    seen = " ".join(tilth("plan", smoke_by_answers(tmp_path), "--noise", results).output.split())
     assert "measured: original, 3 seeds, gold_bpb at size smoke" in seen
     assert "measure the baseline" not in seen
 
@@ -92,7 +103,7 @@ def test_the_command_on_the_page_makes_the_page_again(tmp_path: Path) -> None:
         "--margin",
         "0.02",
         "--study",
-        "smoke",
+        smoke_by_answers(tmp_path),
     )
     first = json.loads((tmp_path / "a" / "report.json").read_bytes())
     words = first["command"].split()
