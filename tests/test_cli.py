@@ -50,18 +50,39 @@ SURFACE = {
     "study report": sorted(
         [
             *("--aggregate", "--baseline", "--checkpoints", "--form", "--json", "--margin", "--metric", "--no-gate"),
-            *("--out", "--pool-seeds", "--size", "--study", "results"),
+            *("--about", "--out", "--pool-seeds", "--size", "--study", "results"),
+        ]
+    ),
+    "study run": ["--arm", "--json-lines", "--no-contamination", "--quiet", "--run-dir", "--workers", "study"],
+    "train": sorted(
+        [
+            *("--preset", "--start", "--revision", "--settings", "--tokens", "--sequence", "--batch-tokens"),
+            *("--learning-rate", "--schedule", "--phase", "--documents", "--seed", "--checkpoints", "--micro-batch"),
+            *("--threads", "--emit-launch", "--nodes", "--gpus", "--time", "--partition", "--account"),
+            *("--json", "--json-lines", "--quiet", "--out", "tokens"),
+        ]
+    ),
+    "evaluate": sorted(
+        [
+            *("--tasks", "--benchmarks", "--form", "--held-out", "--held-out-limit", "--shots", "--limit", "--backend"),
+            *("--device", "--task-folder", "--emit-tasks", "--list", "--arm", "--seed", "--size", "--step"),
+            *("--out", "model"),
         ]
     ),
     "study published": ["--json", "--out"],
-    "run": ["--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "recipe"],
-    "preview": ["--rows", "--source", "recipe"],
-    "estimate": ["--quiet", "--rows", "--run-dir", "--source", "recipe"],
+    "run": sorted(
+        [
+            *("--json-lines", "--keep", "--new-run", "--quiet", "--regenerate", "--run-dir", "--source", "--with"),
+            "recipe",
+        ]
+    ),
+    "preview": ["--rows", "--source", "--with", "recipe"],
+    "estimate": ["--quiet", "--rows", "--run-dir", "--source", "--with", "recipe"],
     "status": ["--json", "run_dir"],
     "verify": ["run_dir"],
     "reparse": ["run_dir"],
     "doctor": ["--folder", "recipe"],
-    "crash-test": ["--kills", "--rows", "--seed", "--source", "recipe"],
+    "crash-test": ["--kills", "--rows", "--seed", "--source", "--with", "recipe"],
     "checks": [],
     "prompts list": ["--prompts"],
     "prompts show": ["--prompts", "name"],
