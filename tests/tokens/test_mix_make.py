@@ -132,7 +132,7 @@ def test_a_mixture_half_made_is_made_again_to_the_same_bytes(sets: dict[str, Pat
     (tmp_path / "m" / "part-00001.parquet").unlink()
     make_mixture(asked, sets, tmp_path / "m")
     assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
-    with pytest.raises(ConfigError, match="holds another"):
+    with pytest.raises(ConfigError, match="holds another mixture"):
         make_mixture(mix(3001, {"web": 1, "faq": 1}), sets, tmp_path / "m")
 
 

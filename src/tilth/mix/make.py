@@ -21,8 +21,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tilth.base.errors import ConfigError
+from tilth.base.files import read_json, write_json
 from tilth.base.fingerprint import fingerprint
-from tilth.data.dataset import Manifest, describe_shard, part_name, read_manifest, write_manifest, write_shard
+from tilth.data.dataset import MANIFEST, Manifest, describe_shard, part_name, read_manifest, write_manifest, write_shard
 from tilth.data.tokenized import MIXTURE, MIXTURE_ROWS, TokenSet, open_tokens
 from tilth.mix.order import order_key, permuted
 from tilth.mix.plan import MixPlan, PartPlan, plan_lines, plan_mix
@@ -30,6 +31,7 @@ from tilth.recipe.stages.mix import Mix
 
 #: Raise it when the same settings would give another order.
 VERSION: Final = 1
+_IDENTITY: Final = "identity.json"
 _BLOCK: Final = 65_536  # places of a permutation looked at together
 
 Numbers = NDArray[np.int64]
@@ -54,23 +56,24 @@ class _Rows:
         return _Rows(*(column[:at] for column in columns)), _Rows(*(column[at:] for column in columns))
 
 
+def plan_mixture(mix: Mix, parts: Mapping[str, Path]) -> MixPlan:
+    """The plan of `make_mixture`, and its refusals; nothing is written."""
+    return _planned(mix, parts)[0]
+
+
 def make_mixture(mix: Mix, parts: Mapping[str, Path], out: Path) -> MixPlan:
     """Write the mixture of token sets into `out`: shards of `MIXTURE_ROWS`, and a manifest last.
 
     `parts`: part -> folder of its token set. The same settings and sets give the same bytes, so a killed run is simply
-    run again. Raises ConfigError where a budget cannot be met or the token sets have different tokenizers.
+    run again. Raises ConfigError where a budget cannot be met, the token sets have different tokenizers, or `out` holds
+    something else.
     """
-    sets = {part.name: _open(part.name, parts) for part in mix.parts}
-    _check_one_tokenizer(sets)
-    plan = plan_mix(mix, {name: tokens.tokens for name, tokens in sets.items()})
+    plan, sets = _planned(mix, parts)
     identity = _identity(mix, sets)
     done = read_manifest(out)
     if done is not None and done.fingerprint == identity:
         return plan
-    if done is not None:
-        raise ConfigError(
-            f"expected {out} to be empty or to hold this very mixture; it holds another. Use a new folder."
-        )
+    _claim(out, identity)
     streams = [_Stream(part, sets[part.name], mix.seed) for part in plan.parts]
     shards = max(1, round(mix.tokens / mix.shard_tokens))
     for place in range(shards):
@@ -78,6 +81,23 @@ def make_mixture(mix: Mix, parts: Mapping[str, Path], out: Path) -> MixPlan:
         write_shard(out / f"{part_name(place)}.parquet", table)
     write_manifest(out, _manifest(mix, plan, sets, streams, out, shards, identity))
     return plan
+
+
+def _planned(mix: Mix, parts: Mapping[str, Path]) -> tuple[MixPlan, dict[str, TokenSet]]:
+    sets = {part.name: _open(part.name, parts) for part in mix.parts}
+    _check_one_tokenizer(sets)
+    return plan_mix(mix, {name: tokens.tokens for name, tokens in sets.items()}), sets
+
+
+def _claim(out: Path, identity: str) -> None:
+    """Say first whose folder it is, so that no shard of other data is written over or left among the mixture's."""
+    path = out / _IDENTITY
+    begun = read_json(path).get("mixture") if path.exists() else None
+    foreign = begun is None and ((out / MANIFEST).exists() or any(out.glob("*.parquet")))
+    if foreign or begun not in (None, identity):
+        what = "other data" if begun is None else "another mixture"
+        raise ConfigError(f"expected {out} to be new, or of this very mixture; it holds {what}. Use a new folder.")
+    write_json(path, {"mixture": identity})
 
 
 def _open(name: str, parts: Mapping[str, Path]) -> TokenSet:
@@ -223,6 +243,7 @@ def _manifest(
             "kind": MIXTURE,
             "settings": mix.model_dump(),
             "parts": parts,
+            "original": plan.original,
             "synthetic": plan.synthetic,
             "plan": plan_lines(plan),
             "tokenizer": dict(tokenizer),

@@ -46,7 +46,15 @@ class MixPlan:
     @property
     def synthetic(self) -> float:
         """Share of the tokens that is synthetic."""
-        return sum(part.tokens for part in self.parts if part.kind == "synthetic") / self.tokens
+        return self._share("synthetic")
+
+    @property
+    def original(self) -> float:
+        """Share of the tokens that is original."""
+        return self._share("original")
+
+    def _share(self, kind: Kind) -> float:
+        return sum(part.tokens for part in self.parts if part.kind == kind) / self.tokens
 
 
 def split_budget(mix: Mix) -> dict[str, int]:
@@ -120,7 +128,11 @@ def plan_lines(plan: MixPlan) -> list[str]:
         f"seen {part.epochs:.2f} times (cap {part.cap:g})"
         for part in plan.parts
     ]
-    return [*lines, f"{plan.tokens:,} tokens, {plan.synthetic:.1%} synthetic", *plan.notes]
+    return [
+        *lines,
+        f"{plan.tokens:,} tokens, {plan.original:.1%} original, {plan.synthetic:.1%} synthetic",
+        *plan.notes,
+    ]
 
 
 def suggest_mix(

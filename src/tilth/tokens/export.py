@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from shutil import rmtree
+from typing import Any, Final, Literal
 
 import numpy as np
 import orjson
@@ -13,13 +14,14 @@ import pyarrow.parquet as pq
 
 from tilth.base.errors import ConfigError
 from tilth.base.files import write_atomic
-from tilth.data.dataset import write_shard
-from tilth.data.tokenized import MIXTURE_ROWS, TokenSet, TokenShard
-from tilth.tokens.pack import OpenMixture, open_mixture
+from tilth.data.dataset import MANIFEST, read_manifest, write_shard
+from tilth.data.tokenized import MIXTURE, MIXTURE_ROWS, PACKED, TOKEN_SET, TokenSet, TokenShard, open_tokens
+from tilth.tokens.pack import OpenMixture, open_mixture, pack
 
 #: Header and type codes of Megatron-LM's indexed dataset, version 1 (megatron/core/datasets/indexed_dataset.py).
 _MEGATRON: Final = b"MMIDIDX\x00\x00" + (1).to_bytes(8, "little")
 _INT32, _UINT16 = 4, 8
+_PACKING: Final = ".packing"
 
 
 def export_megatron(tokens: TokenSet, out: Path) -> list[Path]:
@@ -53,6 +55,10 @@ def _write_index(shard: TokenShard, size: int, temporary: Path) -> None:
         file.write(np.arange(len(ends) + 1, dtype="<i8").tobytes())
 
 
+#: Forms that `export` knows.
+Form = Literal["megatron", "chat", "jsonl", "parquet"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """What an export wrote, and rows left out with the reason."""
@@ -60,6 +66,36 @@ class Exported:
     paths: tuple[Path, ...]
     rows: int
     left_out: dict[str, int]
+
+
+def export(folder: Path, form: Form, out: Path, *, user: str = "question", assistant: str = "answer") -> Exported:
+    """Write a mixture into `out` in the form of another program; Megatron takes token sets and packed shards too.
+
+    `user` and `assistant` are of `chat`, see `export_chat`. Raises ConfigError where `folder` is no such thing, or
+    `out` holds a dataset.
+    """
+    manifest = read_manifest(folder)
+    kind = None if manifest is None else manifest.details.get("kind")
+    if kind != MIXTURE and (form != "megatron" or kind not in (TOKEN_SET, PACKED)):
+        also = ", a token set or packed shards" if form == "megatron" else ""
+        seen = "no manifest.json" if manifest is None else f"{kind or 'a dataset'!s}"
+        raise ConfigError(f"expected a finished mixture{also} in {folder}; saw {seen}. Make it with tilth mix.")
+    if (out / MANIFEST).exists():
+        raise ConfigError(f"expected {out} to be new or an earlier export; it holds a dataset. Give another folder.")
+    if form == "megatron":
+        return _megatron(folder, kind == MIXTURE, out)
+    if form == "chat":
+        return export_chat(folder, out, user=user, assistant=assistant)
+    return export_parquet(folder, out) if form == "parquet" else export_jsonl(folder, out)
+
+
+def _megatron(folder: Path, mixture: bool, out: Path) -> Exported:
+    packing = out / _PACKING  # a fixed name, so that a killed export goes on from it
+    tokens = pack(folder, packing) if mixture else open_tokens(folder)
+    prefixes = export_megatron(tokens, out)
+    if mixture:
+        rmtree(packing)
+    return Exported(paths=tuple(prefixes), rows=tokens.documents, left_out={})
 
 
 def export_parquet(mixture: Path, out: Path) -> Exported:

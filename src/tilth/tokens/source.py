@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,8 @@ from tilth.data.dataset import file_digest, read_manifest
 
 #: Rows read at once at most, before their bytes are known. A row group written by tilth has 10,000.
 _ROWS = 1000
+#: The file that makes a folder a run; the folders in it are the datasets of its steps.
+_RUN = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +36,36 @@ class Batch:
     texts: pl.Series
 
 
-def source_shards(dataset: Path, column: str = "text") -> list[SourceShard]:
+def source_folder(data: Path) -> Path:
+    """The folder that the shards of `data` lie in: itself, or that of a Parquet file or glob."""
+    return data.parent if data.is_file() or has_magic(data.name) else data
+
+
+def source_shards(data: Path, column: str = "text") -> list[SourceShard]:
     """The shards in order of their names; raises SourceError where there is no dataset or no such text column.
 
-    Digests come from the dataset's manifest where it has one, else from reading each file once.
+    `data`: the folder of a dataset or of a step of a run, a Parquet file, or a glob of files in one folder. Digests
+    come from the dataset's manifest where it has one, else from reading each file once.
     """
-    paths = sorted(dataset.glob("*.parquet"))
+    folder = source_folder(data)
+    paths = sorted(folder.glob("*.parquet" if folder == data else data.name))
+    manifest = read_manifest(folder)
     if not paths:
-        raise SourceError(f"expected Parquet shards in {dataset}; saw none. Give the folder of a finished dataset.")
-    manifest = read_manifest(dataset)
+        raise SourceError(f"expected Parquet shards in {data}; saw none. {_instead(data)}")
+    if manifest is None and (folder.parent / _RUN).is_file():
+        raise SourceError(
+            f"expected a finished step in {folder}; it has no manifest.json, so its run is not done. "
+            "Complete it with tilth run first."
+        )
     known = {f"{shard.name}.parquet": shard.digest for shard in manifest.shards} if manifest else {}
     return [_describe(path, column, known.get(path.name)) for path in paths]
+
+
+def _instead(data: Path) -> str:
+    steps = sorted(path.parent.name for path in data.glob("*/manifest.json")) if (data / _RUN).is_file() else []
+    if steps:
+        return f"It is a run: give one of its finished steps ({', '.join(steps)}), such as {data / steps[-1]}."
+    return "Give the folder of a finished dataset, a step of a run, or a Parquet file."
 
 
 def _describe(path: Path, column: str, digest: str | None) -> SourceShard:

@@ -6,7 +6,8 @@ The number of workers decides nothing about the result. See `tilth.data.tokenize
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from tilth.data.dataset import part_name
 from tilth.data.tokenized import TOKEN_SET, TokenSet, open_tokens
 from tilth.recipe.stages.tokens import Tokenise
 from tilth.tokens.encode import Encoder, Ragged
-from tilth.tokens.source import Batch, SourceShard, source_batches, source_shards
+from tilth.tokens.source import Batch, SourceShard, source_batches, source_folder, source_shards
 from tilth.tokens.tokenizer import HubTokenizer, load_tokenizer
 from tilth.tokens.write import Block, Ledger, Made, claim, finish, run_shards, write_marker, write_shard_files
 
@@ -48,8 +49,17 @@ class _Job:
     settings: Tokenise
 
 
-def tokenise(source: Path, out: Path, settings: Tokenise, *, workers: int = 1) -> TokenSet:
+#: Called with the shards that are finished and all that there are.
+OnShard = Callable[[int, int], None]
+
+
+def tokenise(
+    source: Path, out: Path, settings: Tokenise, *, workers: int = 1, on_shard: OnShard | None = None
+) -> TokenSet:
     """Make the token set of `source` in `out`; shards that are finished there are kept.
+
+    `source`: as `tilth.tokens.source.source_shards` takes it. `workers`: processes; 0 is one a core. `on_shard` is
+    called at the start and after each shard.
 
     Raises SourceError and ConfigError for what cannot be read, DriftError where `out` was begun with another
     tokenizer, other settings or another source, and WorkerDied where a process was killed (run it again).
@@ -62,12 +72,19 @@ def tokenise(source: Path, out: Path, settings: Tokenise, *, workers: int = 1) -
         part_name(place): _Job(name=part_name(place), shard=shard, out=out, tokenizer=tokenizer, settings=settings)
         for place, shard in enumerate(shards)
     }
-    made = run_shards(out, jobs, lambda names: _run([jobs[name] for name in names], workers))
+    count = workers or os.cpu_count() or 1
+
+    def make(missing: list[str]) -> None:
+        for done in _run([jobs[name] for name in missing], count):
+            if on_shard is not None:
+                on_shard(len(jobs) - len(missing) + done, len(jobs))
+
+    made = run_shards(out, jobs, make)
     for shard in made:
         if shard.reason:
             _log.warning("%s of %s was tokenised the slow way: %s", shard.name, out, shard.reason)
     details = {"token_bytes": tokenizer.token_bytes, "tokenizer": tokenizer.summary(), "settings": _shown(settings)}
-    finish(out, TOKEN_SET, source, made, details, identity)
+    finish(out, TOKEN_SET, source_folder(source), made, details, identity)
     return open_tokens(out)
 
 
@@ -87,17 +104,21 @@ def _shown(settings: Tokenise) -> dict[str, Any]:
     return settings.model_dump(exclude={"batch_bytes", "engine"})
 
 
-def _run(jobs: list[_Job], workers: int) -> None:
+def _run(jobs: list[_Job], workers: int) -> Iterator[int]:
+    """Make the shards; yields how many are finished, from 0 on."""
+    yield 0
     if workers <= 1 or len(jobs) == 1:
-        for job in jobs:
+        for number, job in enumerate(jobs, start=1):
             tokenise_shard(job)
+            yield number
         return
     # spawn: a fork would copy the locks of Polars' and the tokenizer's threads
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
         running = [pool.submit(tokenise_shard, job) for job in jobs]
         try:
-            for done in as_completed(running):
+            for number, done in enumerate(as_completed(running), start=1):
                 done.result()
+                yield number
         except BrokenProcessPool as error:
             raise WorkerDied(
                 "a process that tokenised was killed, perhaps for memory. Finished shards are kept: run it again, "

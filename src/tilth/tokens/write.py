@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tilth.base.errors import Change, DriftError
+from tilth.base.errors import Change, ConfigError, DriftError
 from tilth.base.files import read_json, write_atomic, write_bytes, write_json
 from tilth.base.fingerprint import fingerprint
-from tilth.data.dataset import Manifest, Shard, file_digest, write_manifest
+from tilth.data.dataset import MANIFEST, Manifest, Shard, file_digest, write_manifest
 
 IDENTITY: Final = "identity.json"
 
@@ -104,6 +104,10 @@ def claim(folder: Path, identity: Mapping[str, str]) -> None:
     """Write down what decides the tokens in `folder`, or refuse with the fields that differ from what is written."""
     path = folder / IDENTITY
     if not path.exists():
+        if (folder / MANIFEST).exists() or any(folder.glob("*.parquet")):  # a dataset would lose its manifest
+            raise ConfigError(
+                f"expected {folder} to be empty or new; it holds other data. Give a folder for the tokens."
+            )
         write_json(path, dict(identity))
         return
     recorded = read_json(path)
