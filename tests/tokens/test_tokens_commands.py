@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from tilth.base.errors import UserError
 from tilth.cli import corpus, tokens
 from tilth.mix.load import load_mix
-from tilth.recipe.stages.mix import MixFile
+from tilth.mix.plan import plan_lines, plan_mix
+from tilth.recipe.stages.mix import Mix, MixFile, MixPart
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FORMS = ("megatron", "chat", "jsonl", "parquet")
@@ -222,6 +223,49 @@ def test_other_mistakes_are_refused_in_words(base: Path, tmp_path: Path) -> None
     assert "expected a finished mixture" in refused("pack", base / "tokens" / "web", "--out", tmp_path / "p")
     part = {"name": "a", "tokens": "t", "kind": "original"}
     assert MixFile.model_validate({"tokens": "2.5k", "parts": [part]}).tokens == 2500
+
+
+def test_a_source_that_is_gone_or_changed_is_named(base: Path, tmp_path: Path) -> None:
+    data = dataset(tmp_path / "data", texts(6))
+    tilth("tokenise", data, "--tokenizer", base / "tok", "--out", tmp_path / "t", "--quiet")
+    part = {"name": "a", "tokens": "t", "kind": "original", "weight": 1}
+    (tmp_path / "mix.yaml").write_text(yaml.safe_dump({"tokens": 300, "parts": [part]}))
+    tilth("mix", tmp_path / "mix.yaml", "--out", tmp_path / "m", "--quiet")
+    file = data / "part-00000.parquet"
+    whole = file.rename(tmp_path / "away.parquet")
+    export = ("export", tmp_path / "m", "--to", "jsonl", "--out", tmp_path / "x")
+    explain = ("explain", f"{tmp_path / 't' / 'part-00000.ds'}:300")
+    assert "it is gone" in refused(*export)
+    assert "it is gone" in refused(*explain)
+    pq.write_table(pq.read_table(whole).slice(0, 1), file)
+    assert "expected 6 rows" in refused(*export)
+    assert "It changed since it was tokenised" in refused(*explain)
+
+
+def test_a_tokenizer_of_another_kind_is_taken_by_its_file(base: Path, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    pieces = [
+        ("<unk>", 0.0),
+        ("</s>", 0.0),
+        *((letter, -3.0) for letter in "▁abcdefghijklmnopqrstuvwxyz"),
+        ("▁ro", -2.0),
+    ]
+    built = Tokenizer(models.Unigram(pieces, unk_id=0))
+    built.pre_tokenizer = pre_tokenizers.Metaspace()
+    built.save(str(tmp_path / "unigram.json"))
+    data = dataset(tmp_path / "d", ["row the boat", "a row"])
+    tilth("tokenise", data, "--tokenizer", tmp_path / "unigram.json", "--out", tmp_path / "t", "--quiet")
+    ids = np.fromfile(tmp_path / "t" / "part-00000.ds", "<u2").tolist()
+    assert ids == [*built.encode("row the boat").ids, 1, *built.encode("a row").ids, 1]
+
+
+def test_the_plan_in_the_page_is_what_is_printed() -> None:
+    text = (DOCS / "mix.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```\n(web .*?)```", text, flags=re.DOTALL)[0]
+    parts = (MixPart(name="web", weight=3, kind="original"), MixPart(name="table", weight=7, kind="synthetic", cap=4))
+    plan = plan_mix(Mix(parts=parts, tokens=1_000_000, seed=1), {"web": 850_000, "table": 446_500})
+    assert "\n".join(plan_lines(plan)) == shown.strip()
 
 
 @pytest.mark.parametrize("page", ["tokens.md", "mix.md"])

@@ -77,7 +77,9 @@ def _column(tokens: TokenSet, part: str | None) -> str:
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
-    """One row of a Parquet file, by its number; reads its row group."""
+    """One row of a Parquet file, by its number; reads its row group. Raises ConfigError where file or row is gone."""
+    if not path.is_file():
+        raise ConfigError(f"expected {path}, which the shard was made from; it is gone. Put it back where it was.")
     with pq.ParquetFile(path) as file:
         first = 0
         for group in range(file.metadata.num_row_groups):

@@ -191,9 +191,18 @@ def _texts(
     tokens = mixture.parts[part]
     path = tokens.source / shard
     column = str(tokens.manifest.details["settings"]["column"])
-    names = pq.read_schema(path).names
-    if column not in names:
-        raise ConfigError(f"expected a column {column!r} in {path}; it changed since it was tokenised.")
+    if not path.is_file():
+        raise ConfigError(
+            f"expected {path}, which {part} was tokenised from; it is gone. Put it back; --to megatron needs no texts."
+        )
+    file = pq.read_metadata(path)
+    names = file.schema.to_arrow_schema().names
+    expected = next(made.source_rows for made in tokens.shards if made.source == shard)
+    if column not in names or file.num_rows != expected:
+        raise ConfigError(
+            f"expected {expected:,} rows with a column {column!r} in {path}; saw {file.num_rows:,} rows with "
+            f"{', '.join(names)}. It changed since it was tokenised: tokenise it and make the mixture again."
+        )
     others = [name for name in dict.fromkeys(more) if name in names and name not in (column, *MIXTURE_ROWS.names)]
     table = pq.read_table(path, columns=[column, *others])
     return table.rename_columns(["text", *others]).take(pa.array(rows))
