@@ -115,6 +115,16 @@ def test_the_command_on_the_page_makes_the_page_again(tmp_path: Path) -> None:
     assert first["primary"]["margin"] == 0.02
 
 
+def test_the_gate_holds_accuracies_against_what_guessing_scores(tmp_path: Path) -> None:
+    rows = rows_of({"original": 0.0, "table": 0.1}, metric="acc")
+    # an accuracy that rises to .27, where one choice of four is right (arc_easy) and one of two (piqa)
+    rows = [{**row, "form": "cloze", "value": 0.26 + (row["value"] - 1) / 500 + row["step"] / 1e5} for row in rows]
+    results = write(tmp_path / "r.parquet", [row for row in rows if row["task"] in ("arc_easy", "piqa")])
+    tilth("report", results, "--baseline", "original", "--metric", "acc", "--out", tmp_path / "page")
+    tasks = json.loads((tmp_path / "page" / "report.json").read_bytes())["primary"]["tasks"]
+    assert {task["task"]: task["in_aggregate"] for task in tasks} == {"arc_easy": True, "piqa": False}
+
+
 def test_wrong_options_say_what_is_right(tmp_path: Path) -> None:
     results = write(tmp_path / "r.parquet", rows_of({"original": 0.0, "shuffled": 0.1}))
     with pytest.raises(ConfigError, match="expected --aggregate macro"):

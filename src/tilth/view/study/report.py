@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from tilth.base.errors import ConfigError
 from tilth.base.files import write_bytes, write_json
 from tilth.data.results import read_results
+from tilth.evaluate.blocks import all_blocks, chance_levels
+from tilth.recipe.stages.evaluate import Form
 from tilth.study.about import About
 from tilth.study.design import Study
 from tilth.study.design_published import published_scores
@@ -120,8 +122,22 @@ def _statistics(asked: Asked, metric: str) -> dict[str, Any]:
     if metric != (asked.metrics or (metric,))[0] and settings.margin is not None:
         settings = settings.model_copy(update={"margin": None})  # a margin is in the units of the first metric
     selection = _selection(asked, metric)
-    question = Question(baseline=asked.baseline, selection=selection, noise=asked.noise, looks=_looks(asked))
+    question = Question(
+        baseline=asked.baseline,
+        selection=selection,
+        chance=_chance(asked, metric),
+        noise=asked.noise,
+        looks=_looks(asked),
+    )
     return study_statistics(asked.results, question, settings)
+
+
+def _chance(asked: Asked, metric: str) -> dict[str, float]:
+    """What guessing scores on the tasks that tilth describes, for the gate."""
+    forms = _words(read_results(asked.results, metric=metric), "form")
+    form = asked.form or (forms[0] if len(forms) == 1 else None)
+    known = {str(name): name for name in get_args(Form)}
+    return chance_levels(tuple(all_blocks()), known[form], metric) if form in known else {}
 
 
 def _beside(asked: Asked, metrics: tuple[str, ...]) -> list[dict[str, Any]]:

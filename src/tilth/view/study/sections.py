@@ -112,7 +112,7 @@ HEAT_NOTE = (
 _EDGE_NOTE = "The dashed edge joins the arms that no cheaper arm beats; distances along it are no claims."
 _CONTAMINATION_NOTE = (
     "Rows that hold a question, or most of a passage, of a benchmark, as tilth decontaminate finds them. Of an arm "
-    "every row of its mixture counts as often as it is trained on, of a dataset every row once. Each benchmark: items found."
+    "every row of its mixture counts as often as it is trained on, of a dataset each row once. Last: items found."
 )
 _SAMPLES_NOTE = "Rows drawn by a hash of their document, so that rewrites of one document come up in every recipe."
 _PARTS_NOTE = (
