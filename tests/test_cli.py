@@ -25,6 +25,16 @@ SURFACE = {
     "train-scorer": ["--good", "--group", "--json", "--label", "--out", "--seed", "--text", "labelled"],
     "label": sorted([*FILES, "--json", "--label", "--model", "--train"]),
     "explain": ["--json", "place"],
+    "train-tokenizer": ["--out", "--quiet", "--split", "--text", "--vocabulary", "data"],
+    "tokenise": sorted(
+        [
+            *("--bos-token", "--eos-token", "--max-document-tokens", "--out", "--quiet", "--revision", "--text"),
+            *("--tokenizer", "--workers", "data"),
+        ]
+    ),
+    "mix": ["--out", "--plan", "--quiet", "--suggest", "file"],
+    "pack": ["--out", "--quiet", "--sequence", "mixture"],
+    "export": ["--assistant", "--out", "--quiet", "--to", "--user", "mixture"],
     "agreement": ["--kappa", "--out", "first", "second"],
     "weights": ["--metric", "--out", "--target", "probe"],
     "probe make": ["--difficulty", "--items", "--least", "--out", "--seed", "dataset"],

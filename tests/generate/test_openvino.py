@@ -190,7 +190,7 @@ def test_answers_come_as_they_finish_and_more_than_a_batch_is_taken(stories: Run
         )
         return order, len(many)
 
-    # a busy machine may hold the short request back until the long one is through; an engine that waits for a whole batch
+    # a busy machine may hold the short request back until the long one is through; an engine that waits for its batch
     # never has the short one first
     found = [stories.run(race()) for _ in range(3)]
     assert ([5, 300], 200) in found, found

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tilth.cli import corpus, evaluate, questions, study_run, train
+from tilth.cli import corpus, evaluate, questions, study_run, tokens, train
 from tilth.cli.options import (
     LinesOption,
     PromptFolders,
@@ -223,7 +223,7 @@ def checks() -> None:
     print(table_text(("check", "policy", "thresholds", "measures"), rows))
 
 
-for _name, _command in (corpus.COMMANDS | questions.COMMANDS | train.COMMANDS).items():
+for _name, _command in (corpus.COMMANDS | questions.COMMANDS | tokens.COMMANDS | train.COMMANDS).items():
     app.command(_name)(_command)
 app.command("evaluate")(evaluate.evaluate)
 
