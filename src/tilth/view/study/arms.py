@@ -48,7 +48,8 @@ def _data_row(one: Mapping[str, Any]) -> list[str]:
 
 def _part(part: Mapping[str, Any]) -> str:
     seen = f", seen {part['repeats']:.2f} times" if part["repeats"] > 1 else ""
-    return f"{part['share']:.0%} {safe(part['dataset'])} <span class='soft'>({part['tokens']:,} tokens{seen})</span>"
+    size = f'<span class="soft">({part["tokens"]:,} tokens{seen})</span>'
+    return f'<span class="keep">{part["share"]:.0%} {safe(part["dataset"], 60)} {size}</span>'
 
 
 def contamination_section(report: Report) -> str:
@@ -102,7 +103,10 @@ def _percent(share: float) -> str:
 
 def _unseen(one: Mapping[str, Any], shown: Sequence[str]) -> str:
     rest = len(one["found"]) - len(shown)
-    return f'<p class="note">{rest:,} more benchmarks were looked for.</p>' if rest > 0 else ""
+    if rest < 1:
+        return ""
+    what = "Of one other benchmark" if rest == 1 else f"Of {rest:,} other benchmarks"
+    return f'<p class="note">{what} nothing, or less, was found.</p>'
 
 
 def samples_section(report: Report) -> str:

@@ -120,52 +120,53 @@ def _points(report: Report) -> list[Point]:
 
 def gain_section(report: Report) -> str:
     """What each arm gains on the baseline for its cost, with the interval of the gain, most for the cost first."""
-    main, costs = report["primary"], report["costs"]
-    by_arm = costs["by_arm"] if costs else {}
-    arms = [one for one in main["comparisons"] if one["effect"] is not None and by_arm.get(one["arm"], 0) > 0]
+    arms, per = _gains(report)
     if not arms:
         return ""
-    arms.sort(key=lambda one: (-one["effect"] / by_arm[one["arm"]], one["arm"]))
-    per = _round_cost([by_arm[one["arm"]] for one in arms])
+    main, costs = report["primary"], report["costs"]
+    by_arm, base = costs["by_arm"], costs["by_arm"].get(main["baseline"])
+    gains = [{end: per * one[end] / by_arm[one["arm"]] for end in ("effect", "low", "high")} for one in arms]
     rows = [
-        Row(
-            name=one["arm"],
-            kind=one["verdict"],
-            words=one["verdict"],
-            **{end: per * one[end] / by_arm[one["arm"]] for end in ("effect", "low", "high")},
-        )
-        for one in arms
+        Row(name=one["arm"], kind=one["verdict"], words=one["verdict"], **gain)
+        for one, gain in zip(arms, gains, strict=True)
     ]
-    base = by_arm.get(main["baseline"])
-    places = decimals([per * one["effect"] / by_arm[one["arm"]] for one in arms])
+    places = decimals([gain["effect"] for gain in gains])
     lines = [
         [
             safe(one["arm"]),
             amount(by_arm[one["arm"]]),
-            number(per * one["effect"] / by_arm[one["arm"]], places, signed=True),
+            number(gain["effect"], places, signed=True),
             _for_extra(one["effect"], by_arm[one["arm"]], base, per),
         ]
-        for one in arms
+        for one, gain in zip(arms, gains, strict=True)
     ]
-    unit = f"{per:,g} {safe(costs['unit'])}" if costs else ""
-    columns = [
-        "arm",
-        safe(costs["unit"]) if costs else "",
-        f"gain for {unit}",
-        f"gain for {unit} above the baseline's cost",
-    ]
+    unit = safe(f"{per:,g} {costs['unit']}")
+    columns = ["arm", safe(costs["unit"]), f"gain for {unit}", f"gain for {unit} above the baseline's cost"]
     title = f"Gain in {main['metric']} for the cost, with intervals"
     return figure(forest(rows, title)) + table(columns, lines, numbers=(1, 2, 3))
 
 
+def _gains(report: Report) -> tuple[list[Mapping[str, Any]], float]:
+    """Comparisons of the arms whose cost is known, most gain for the cost first, and the cost that gains are for."""
+    by_arm = report["costs"]["by_arm"] if report["costs"] else {}
+    comparisons = report["primary"]["comparisons"]
+    arms = [one for one in comparisons if one["effect"] is not None and by_arm.get(one["arm"], 0) > 0]
+    if not arms:
+        return [], 1.0
+    arms.sort(key=lambda one: (-one["effect"] / by_arm[one["arm"]], one["arm"]))
+    return arms, _round_cost([by_arm[one["arm"]] for one in arms])
+
+
 def gain_note(report: Report) -> str:
     """What the gain for the cost is of, and what it is not."""
-    if not report["costs"]:
+    arms, per = _gains(report)
+    if not arms:
         return ""
     return (
-        f"The difference from the baseline in {report['primary']['metric']} over the cost of one model, and over what "
-        "it costs more than a model of the baseline. The interval is the difference's; the cost is taken as known. "
-        "An arm that cannot be told from the baseline gains nothing that is known."
+        f"Drawn: the difference from the baseline in {report['primary']['metric']} for every {per:,g} "
+        f"{report['costs']['unit']} that one model costs; in the table also for what it costs more than a model of the "
+        "baseline. The interval is the difference's; the cost is taken as known. An arm that cannot be told from the "
+        "baseline gains nothing that is known."
     )
 
 
