@@ -33,6 +33,7 @@ from tilth.study.design import Arm, Study
 from tilth.study.run.accounts import Accounts
 from tilth.study.run.models import Outcome, run_name
 from tilth.study.run.recipes import CorpusKey, corpus_key
+from tilth.study.run.settings import seeds_in_order
 from tilth.study.run.shards import Mixture
 from tilth.study.run.texts import Text
 from tilth.study.samples import samples
@@ -140,7 +141,7 @@ def stopped_arms(study: Study, runs: Iterable[ArmRun], folder: Path) -> dict[str
         selection = Selection(metric=judged.metric, form=judged.form, size=size, categories=judged.tasks)
         try:
             scores = load_scores(path, selection)
-            found[size] = hopeless(scores, study.baseline, study.stopping, order=study.seeds)
+            found[size] = hopeless(scores, study.baseline, study.stopping, order=seeds_in_order(study))
         except ConfigError:  # nothing of this size is scored yet, or the baseline is not
             continue
     return found
