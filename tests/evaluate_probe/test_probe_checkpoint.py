@@ -22,8 +22,9 @@ def test_every_item_of_a_checkpoint_gets_a_score_or_a_reason(tmp_path: Path, mon
     made = make_probe_set(questions(4, ("law",)), tmp_path / "set", ProbeSetSettings(least=4, items=4))
     settings = ProbeSettings(sampling=Sampling(temperature=0.0, max_tokens=16), step=40)
     results = probe(checkpoint_model(folder), made, tmp_path / "probe", settings)
-    assert results.items.height + sum(results.missing.values()) == 20
-    assert results.items.filter(results.items["metric"] == "acc").height > 0
+    answered = results.items.filter(results.items["metric"] == "acc").height
+    assert answered + sum(results.missing.values()) == 20
+    assert answered > 0
     torch = importlib.util.find_spec("torch") is not None
     assert ("gold_bpb" in set(results.items["metric"])) == torch
     assert ("gold_bpb" in results.not_measured) != torch

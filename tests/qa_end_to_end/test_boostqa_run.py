@@ -154,9 +154,11 @@ def _killed(seeds: Path, folder: Path, kills: int) -> None:
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        _wait_for_answers(folder / "killed", draw.randint(1, 8))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            _wait_for_answers(folder / "killed", draw.randint(1, 8))
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     ledger = run(load_recipe(path), folder, folder / "killed")
     assert ledger["state"] == "finished"
     for step in recipe.steps:
@@ -172,7 +174,9 @@ def _wait_for_answers(run_dir: Path, more: int) -> None:
     """Until the journals have grown by `more` writes; the run works on meanwhile, so that is anywhere in it."""
 
     def size() -> int:
-        return sum(path.stat().st_size for path in run_dir.rglob("*.seg")) if run_dir.exists() else 0
+        # os.walk passes over folders that the run removes meanwhile
+        found = (Path(folder) / name for folder, _, names in os.walk(run_dir) for name in names)
+        return sum(path.stat().st_size for path in found if path.suffix == ".seg")
 
     seen, grown = size(), 0
     for _ in range(3000):  # half a minute, then the run is killed wherever it is
