@@ -17,11 +17,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tilth.base.errors import ConfigError
 from tilth.cost import Price
 from tilth.generate.model import ModelSpec, Sampling
+from tilth.recipe.stages.mix import Count
 from tilth.study.materials import Source, Strategy, TrainedTokenizer
 from tilth.study.statistics.settings import Stopping
 
 _SHIPPED = Path(__file__).parents[1] / "studies"
-_UNITS = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MOST_ARMS = 2000  # a grid larger than this is a slip of the pen: 2,000 published-size runs are 40 GPU-years
 
 FROM_SCRATCH = "from scratch"
@@ -29,22 +29,10 @@ FROM_SCRATCH = "from scratch"
 Axis = Literal["strategy", "generator", "source", "mix_in", "ratio"]
 
 
-def _count(value: Any) -> Any:
-    """21B, 2.1M, 4k, 2e9 or a plain number as an integer; what is none of these is left for pydantic to refuse."""
-    if isinstance(value, str):
-        text = value.strip().replace("_", "")
-        try:
-            value = float(text[:-1]) * _UNITS[text[-1]] if text[-1:] in _UNITS else float(text)
-        except ValueError:
-            return value
-    return round(value) if isinstance(value, float) and value == value and abs(value) < 1e18 else value
-
-
 def _several(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-Count = Annotated[int, BeforeValidator(_count), Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Names = Annotated[tuple[str | None, ...], BeforeValidator(_several)]
 

@@ -59,6 +59,10 @@ def _count(value: Any) -> Any:
     return round(value) if isinstance(value, float) and value == value and abs(value) < 1e18 else value
 
 
+#: A number of tokens or parameters, which may be written 21B, 2.1M or 4k.
+Count = Annotated[int, BeforeValidator(_count), Field(gt=0)]
+
+
 class MixFilePart(BaseModel):
     """One part as a mix file names it."""
 
@@ -78,7 +82,7 @@ class MixFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     parts: tuple[MixFilePart, ...] = Field(min_length=1)
-    tokens: Annotated[int, BeforeValidator(_count), Field(gt=0)]
+    tokens: Count
     seed: int = 0
     shard_tokens: int = Field(1 << 24, ge=1)
 
